@@ -1,0 +1,110 @@
+//! One port of one Service, and what a worker is told about it.
+
+use std::{fmt, num::NonZeroU32, sync::Arc};
+
+/// `namespace/service/port`: the name of a backend everywhere, and of its cluster in our EDS.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BackendId(Arc<str>);
+
+/// The name that demand is counted under, such as `service/shop/web`.
+///
+/// Filters count per Service (or per InterceptorRoute, HTTPScaledObject); the scaler sums the keys of
+/// one workload.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<str>);
+
+/// What the control plane says of a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backend {
+    /// Its name.
+    pub id: BackendId,
+    /// Endpoints that are ready; with none the backend is asleep.
+    pub ready_endpoints: u32,
+    /// Its ScaledObject is paused at zero, so that nothing can wake it.
+    pub paused: bool,
+    /// Whether Envoy's own view is probed before a release.
+    pub probe: bool,
+    /// Requests that a thaw may have under way for each ready endpoint.
+    pub max_in_flight_per_endpoint: Option<NonZeroU32>,
+}
+
+impl BackendId {
+    /// Names the backend at `port` of `service`.
+    ///
+    /// ```
+    /// # use wakegate_core::BackendId;
+    /// assert_eq!(BackendId::new("shop", "web", 80).as_str(), "shop/web/80");
+    /// ```
+    pub fn new(namespace: &str, service: &str, port: u16) -> Self {
+        Self(format!("{namespace}/{service}/{port}").into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Key {
+    /// The key of a Service, which is what most routes count under.
+    ///
+    /// ```
+    /// # use wakegate_core::Key;
+    /// assert_eq!(Key::service("shop", "web").as_str(), "service/shop/web");
+    /// ```
+    pub fn service(namespace: &str, name: &str) -> Self {
+        Self(format!("service/{namespace}/{name}").into())
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// 64 bits of the key, the same in every process: FNV-1a with a final mix. The wrapping sum of the
+    /// digests of a set of keys names the set, whatever their order, and changes by one addition.
+    pub fn digest(&self) -> u64 {
+        let fnv = self.0.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let mixed = (fnv ^ (fnv >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        mixed ^ (mixed >> 32)
+    }
+}
+
+impl Backend {
+    /// A backend of which nothing is known but its name: asleep, probed, without a cap of its own.
+    pub fn asleep(id: BackendId) -> Self {
+        Self {
+            id,
+            ready_endpoints: 0,
+            paused: false,
+            probe: true,
+            max_in_flight_per_endpoint: None,
+        }
+    }
+}
+
+impl From<&str> for BackendId {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<&str> for Key {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Display for BackendId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
