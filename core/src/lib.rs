@@ -10,6 +10,7 @@ mod policy;
 mod regex;
 mod report;
 mod route;
+mod update;
 
 pub use self::backend::{Backend, BackendId, Key};
 pub use self::policy::{ColdStartHeader, NoWake, NoWakeMatch, Policy};
@@ -18,3 +19,4 @@ pub use self::report::{Instance, KeyReport, Report};
 pub use self::route::{
     HeaderMatch, HostMatch, PathMatch, QueryMatch, Route, RouteId, Target, ValueMatch,
 };
+pub use self::update::TableUpdate;

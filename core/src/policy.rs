@@ -60,7 +60,7 @@ const HEALTH_CHECKERS: [&str; 3] = ["kube-probe/", "GoogleHC/", "ELB-HealthCheck
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            hold_timeout: Duration::from_secs(60),
+            hold_timeout: Duration::from_mins(1),
             max_held: 1_000,
             overflow_status: 503,
             no_wake: NoWake::health_checkers(),

@@ -1,28 +1,36 @@
 //! Bytes to core and back: the messages of both streams, KEDA's contract, and the filter's
 //! configuration. No sockets; `client` and `server` add the stubs that a daemon needs.
-#![expect(
-    clippy::allow_attributes,
-    reason = "which lints fire in generated code depends on the features, so `expect` cannot be met"
-)]
 
 /// `wakegate.v1`: what runs between filters, control plane and scaler.
 #[path = "gen/wakegate.v1.rs"]
+#[rustfmt::skip]
 #[allow(
     missing_docs,
     unused_qualifications,
     clippy::all,
     clippy::pedantic,
+    clippy::restriction,
     reason = "generated"
 )]
 pub mod v1;
 
 /// KEDA's contract for an external scaler.
 #[path = "gen/externalscaler.rs"]
+#[rustfmt::skip]
 #[allow(
     missing_docs,
     unused_qualifications,
     clippy::all,
     clippy::pedantic,
+    clippy::restriction,
     reason = "generated"
 )]
 pub mod externalscaler;
+
+mod error;
+mod plugin;
+mod routes;
+
+pub use self::error::DecodeError;
+pub use self::plugin::{ConfigError, PluginConfig};
+pub use self::routes::{AssembleError, Assembler};

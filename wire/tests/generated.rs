@@ -1,20 +1,20 @@
 //! The checked-in Rust of `proto/` is what its files say today. `just gen` sets `WAKEGATE_GEN` and
 //! rewrites it.
 
-use std::{fs, path::Path};
+use std::{error::Error, fs, path::Path};
 
 const PROTOS: [&str; 3] = ["routes.proto", "demand.proto", "externalscaler.proto"];
 
 /// Reached by an attribute on each service module, so that the stubs cost nothing in the filter.
-fn generate(into: &Path) {
-    let descriptors = protox::compile(PROTOS, ["proto"]).unwrap();
+fn generate(into: &Path) -> Result<(), Box<dyn Error>> {
+    let descriptors = protox::compile(PROTOS, ["proto"])?;
     tonic_prost_build::configure()
         .build_transport(false)
         .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
         .server_mod_attribute(".", "#[cfg(feature = \"server\")]")
         .out_dir(into)
-        .compile_fds(descriptors)
-        .unwrap();
+        .compile_fds(descriptors)?;
+    Ok(())
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn generate(into: &Path) {
 fn generated_code_is_current() {
     let checked_in = Path::new("src/gen");
     let fresh = tempfile::tempdir().unwrap();
-    generate(fresh.path());
+    generate(fresh.path()).unwrap();
     for entry in fs::read_dir(fresh.path()).unwrap() {
         let path = entry.unwrap().path();
         let target = checked_in.join(path.file_name().unwrap());
