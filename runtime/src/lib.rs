@@ -1,1 +1,15 @@
-//! x
+//! What a daemon needs and every daemon needs alike: supervised tasks, telemetry, an admin server and
+//! listeners. Knows no routes.
+//!
+//! A daemon's life: [`LogArgs::init`], bind with [`listen`], write the [`AddressFile`], spawn each part
+//! through [`Tasks`] under a name, and leave the rest to [`Tasks::run`].
+
+pub mod admin;
+pub mod listen;
+pub mod tasks;
+pub mod telemetry;
+
+pub use self::admin::{Latch, Readiness};
+pub use self::listen::{AddressFile, ListenError};
+pub use self::tasks::{TaskError, Tasks};
+pub use self::telemetry::{LogArgs, TelemetryError};
