@@ -1,0 +1,114 @@
+# The one list of commands; CI calls these recipes and nothing else. `./justw` runs it where just is missing.
+# Every recipe installs or builds what it needs by itself, once.
+
+set positional-arguments
+
+target := env('CARGO_TARGET_DIR', justfile_directory() / 'target')
+# Where the harness in e2e/ looks for what it starts.
+export WAKEGATE_FILTER := env('WAKEGATE_FILTER', target / 'wasm/wakegate_filter.wasm')
+# The end-to-end tests mostly wait for something: four at a time fill two cores, and more would make the
+# moments that they measure depend on each other.
+export RUST_TEST_THREADS := env('RUST_TEST_THREADS', '4')
+
+[private]
+default:
+    @{{ just_executable() }} --justfile {{ justfile() }} --list --unsorted
+
+# Watch a real request wake a real process through a real Envoy; ends by itself
+[group('see it')]
+demo *args: programs wasm envoy
+    ENVOY_BIN=$(scripts/envoy) {{ target }}/debug/demo "$@"
+
+# The demo's stack, left running to poke at (Ctrl-C ends it)
+[group('see it')]
+up *args: programs wasm envoy
+    ENVOY_BIN=$(scripts/envoy) {{ target }}/debug/demo --up "$@"
+
+# All tests: unit, property, loopback, and end to end on a real Envoy
+[group('test')]
+test *args: test-programs wasm envoy
+    ENVOY_BIN=$(scripts/envoy) cargo test --workspace --locked "$@"
+
+# The tests on a real Envoy alone; arguments go to cargo test (`just e2e --test wakes_from_zero`)
+[group('test')]
+e2e *args: programs wasm envoy
+    ENVOY_BIN=$(scripts/envoy) cargo test --package wakegate-e2e --locked "$@"
+
+# Everything that must hold before a commit, but for the tests
+[group('check')]
+check: fmt-check lint doc generated check-docs check-deps bans
+
+# Clippy with warnings as errors, for this machine and for wasm
+[group('check')]
+lint: lint-wasm
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Format the code
+[group('check')]
+fmt:
+    cargo fmt --all
+
+# The documentation of all crates, warnings as errors
+[group('check')]
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
+
+# Known vulnerabilities of dependencies (fetches the RustSec database)
+[group('check')]
+advisories:
+    scripts/cargo-deny check advisories
+
+# The filter: target/wasm/wakegate_filter.wasm, and its size
+[group('build')]
+wasm:
+    @scripts/wasm
+
+# Rewrite the generated code in wire/src/gen from wire/proto
+[group('build')]
+gen:
+    WAKEGATE_GEN=1 cargo test --quiet --package wakegate-wire --locked --test generated
+
+# Figures as ratios in one run, as Markdown and JSON; `--quick` for a first look
+[group('build')]
+bench *args: wasm envoy
+    scripts/wasm wakegate-empty-filter wakegate_empty_filter
+    cargo build --release --locked --package wakegate-control-plane --package wakegate-scaler --package wakegate-e2e --bins
+    ENVOY_BIN=$(scripts/envoy) H2LOAD=$(scripts/load-generator) WAKEGATE_BIN_DIR={{ target }}/release \
+        WAKEGATE_EMPTY_FILTER={{ target }}/wasm/wakegate_empty_filter.wasm {{ target }}/release/bench "$@"
+
+[private]
+programs:
+    cargo build --workspace --bins --locked
+
+# In one go with the tests, so that cargo settles on one set of features for both.
+[private]
+test-programs:
+    cargo build --workspace --bins --tests --locked
+
+[private]
+envoy:
+    @echo "envoy: $(scripts/envoy)"
+
+[private]
+fmt-check:
+    cargo fmt --all --check
+
+[private]
+lint-wasm:
+    @scripts/lint-wasm
+
+[private]
+generated:
+    cargo test --quiet --package wakegate-wire --locked --test generated
+
+[private]
+check-docs:
+    scripts/check-docs
+
+[private]
+check-deps:
+    scripts/check-deps
+
+[private]
+bans:
+    scripts/cargo-deny --log-level warn --locked check bans licenses sources
