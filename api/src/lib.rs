@@ -1,1 +1,10 @@
-//! x
+//! What Wakegate reads from Kubernetes objects by rules of its own: the annotations `wakegate.dev/…`
+//! and the little of KEDA's ScaledObject that matters here. No I/O; the control plane asks.
+
+pub mod annotations;
+mod duration;
+pub mod scaled_object;
+
+pub use self::annotations::{AnnotationError, Overflow, ScaleTarget, Settings};
+pub use self::duration::parse_duration;
+pub use self::scaled_object::ScaledObject;

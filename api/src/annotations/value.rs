@@ -1,0 +1,185 @@
+//! The values: one function per kind of value, with what it expects.
+
+use std::{fmt, ops::RangeInclusive, time::Duration};
+
+use super::Refusal;
+use crate::parse_duration;
+
+/// The answer when there is no room to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// 503, as a gateway answers.
+    ServiceUnavailable,
+    /// 429, for clients that back off on nothing else.
+    TooManyRequests,
+}
+
+/// What is scaled: `[group/version/]Kind/name`, in the Service's namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScaleTarget {
+    /// `group/version`, where it was given.
+    pub api_version: Option<String>,
+    /// Such as `Deployment` or `Rollout`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Overflow {
+    /// The status code.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::ServiceUnavailable => 503,
+            Self::TooManyRequests => 429,
+        }
+    }
+}
+
+impl fmt::Display for ScaleTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+pub(super) fn bool(text: &str) -> Result<bool, Refusal> {
+    text.parse()
+        .map_err(|_| Refusal::Value("\"true\" or \"false\""))
+}
+
+pub(super) fn replicas(text: &str, least: u32) -> Result<u32, Refusal> {
+    let expected = match least {
+        0 => "a whole number from 0",
+        _ => "a whole number from 1",
+    };
+    // Kubernetes counts replicas in an i32.
+    let most = u32::MAX >> 1;
+    within(text.parse().ok(), &(least..=most), expected)
+}
+
+pub(super) fn max_held(text: &str) -> Result<u32, Refusal> {
+    within(
+        text.parse().ok(),
+        &(1..=1_000_000),
+        "a whole number from 1 to 1000000",
+    )
+}
+
+pub(super) fn cooldown(text: &str) -> Result<Duration, Refusal> {
+    // KEDA counts whole seconds.
+    let day = Duration::from_hours(24);
+    let expected = "a duration of at most 24h, such as 300s or 5m";
+    within(parse_duration(text), &(Duration::ZERO..=day), expected)
+}
+
+pub(super) fn rate_window(text: &str) -> Result<Duration, Refusal> {
+    let bounds = Duration::from_secs(1)..=Duration::from_hours(1);
+    within(
+        parse_duration(text),
+        &bounds,
+        "a duration from 1s to 1h, such as 60s or 1m30s",
+    )
+}
+
+pub(super) fn hold_timeout(text: &str) -> Result<Duration, Refusal> {
+    let bounds = Duration::from_millis(1)..=Duration::from_hours(1);
+    within(
+        parse_duration(text),
+        &bounds,
+        "a duration from 1ms to 1h, such as 90s, 1m30s or 500ms",
+    )
+}
+
+pub(super) fn target(text: &str) -> Result<f64, Refusal> {
+    // The HPA knows a thousandth at the least.
+    within(
+        text.parse().ok(),
+        &(0.001..=1e9),
+        "a number above 0, such as 100 or 0.5",
+    )
+}
+
+pub(super) fn overflow(text: &str) -> Result<Overflow, Refusal> {
+    match text {
+        "503" => Ok(Overflow::ServiceUnavailable),
+        "429" => Ok(Overflow::TooManyRequests),
+        _ => Err(Refusal::Value("the status 503 or 429")),
+    }
+}
+
+pub(super) fn is_external(text: &str) -> Result<bool, Refusal> {
+    match text {
+        "external" => Ok(true),
+        _ => Err(Refusal::Value("\"external\"")),
+    }
+}
+
+pub(super) fn paths(text: &str) -> Result<Vec<String>, Refusal> {
+    let paths = text
+        .split(',')
+        .map(str::trim)
+        .filter(|path| !path.is_empty());
+    let paths: Vec<String> = paths.map(str::to_owned).collect();
+    if !paths.is_empty() && paths.iter().all(|path| path.starts_with('/')) {
+        return Ok(paths);
+    }
+    Err(Refusal::Value(
+        "a comma-separated list of paths that begin with /, such as /healthz,/ping",
+    ))
+}
+
+pub(super) fn scale_target(text: &str) -> Result<ScaleTarget, Refusal> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let target = match *parts.as_slice() {
+        [kind, name] => (None, kind, name),
+        [group, version, kind, name] => (Some(format!("{group}/{version}")), kind, name),
+        _ => (None, "", ""),
+    };
+    let (api_version, kind, name) = target;
+    let is_kind = kind.starts_with(|first: char| first.is_ascii_uppercase());
+    if parts.iter().any(|part| part.is_empty()) || !is_kind {
+        let expected =
+            "[group/version/]Kind/name, such as Deployment/web or argoproj.io/v1alpha1/Rollout/web";
+        return Err(Refusal::Value(expected));
+    }
+    Ok(ScaleTarget {
+        api_version,
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+    })
+}
+
+/// The name that differs in the fewest letters, if that is at most a third of them.
+pub(super) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    known
+        .iter()
+        .map(|known| (distance(name, known), *known))
+        .min()
+        .filter(|(distance, known)| *distance * 3 <= known.len().max(name.len()))
+        .map(|(_, known)| known)
+}
+
+fn within<T: PartialOrd>(
+    value: Option<T>,
+    bounds: &RangeInclusive<T>,
+    expected: &'static str,
+) -> Result<T, Refusal> {
+    value
+        .filter(|value| bounds.contains(value))
+        .ok_or(Refusal::Value(expected))
+}
+
+/// Levenshtein's distance in bytes, row by row.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, a) in one.bytes().enumerate() {
+        let (mut diagonal, mut left) = (above, above + 1);
+        let mut next = vec![left];
+        for (b, up) in other.bytes().zip(row.iter().skip(1)) {
+            left = (diagonal + usize::from(a != b)).min(left + 1).min(up + 1);
+            diagonal = *up;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
