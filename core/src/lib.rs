@@ -6,6 +6,8 @@
 //! epoch that the caller chooses; answers go out as enums that the edge carries out.
 
 mod backend;
+mod demand;
+mod gate;
 mod policy;
 mod regex;
 mod report;
@@ -13,6 +15,10 @@ mod route;
 mod update;
 
 pub use self::backend::{Backend, BackendId, Key};
+pub use self::demand::{Demand, Totals};
+pub use self::gate::{
+    Answered, Gate, GateAction, GateState, Held, Loss, ProbeOutcome, RequestId,
+};
 pub use self::policy::{ColdStartHeader, NoWake, NoWakeMatch, Policy};
 pub use self::regex::{Regex, RegexError};
 pub use self::report::{Instance, KeyReport, Report};
