@@ -1,4 +1,24 @@
 //! The end-to-end harness: the real programs on real sockets, and what a test needs to drive and
 //! watch them. It knows Wakegate from outside only: flags, files, ports and protocols.
 
+mod app;
+pub mod autoscaler;
+mod background;
+pub mod client;
+mod daemon;
+mod envoy;
+mod eventually;
+mod manifests;
+mod process;
+mod programs;
 pub mod sample;
+mod stack;
+
+pub use app::{App, AppCommand};
+pub use background::Background;
+pub use daemon::{Addresses, Daemon};
+pub use envoy::{Admin, EndpointsFrom, Envoy, EnvoyConfig, FilterConfig, Samples, samples};
+pub use eventually::{eventually, eventually_is, throughout, until};
+pub use manifests::{Manifests, NAMESPACE, SERVICE_PORT, Service};
+pub use process::{Process, free_address};
+pub use stack::{Stack, StackBuilder};

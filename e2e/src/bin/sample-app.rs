@@ -43,7 +43,10 @@ struct Args {
 async fn main() -> Result<()> {
     let args = Args::parse();
     let filter = EnvFilter::try_new(&args.log_filter).context("read --log-filter")?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .init();
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
 
     time::sleep(Duration::from_millis(args.start_delay_ms)).await;

@@ -20,11 +20,19 @@ pub struct Note {
 }
 
 pub(super) async fn say(request: Request<Incoming>) -> Response<Body> {
-    plain(Grpc::new(ProstCodec::<Note, Note>::default()).unary(Say, request).await)
+    plain(
+        Grpc::new(ProstCodec::<Note, Note>::default())
+            .unary(Say, request)
+            .await,
+    )
 }
 
 pub(super) async fn chat(request: Request<Incoming>) -> Response<Body> {
-    plain(Grpc::new(ProstCodec::<Note, Note>::default()).streaming(Chat, request).await)
+    plain(
+        Grpc::new(ProstCodec::<Note, Note>::default())
+            .streaming(Chat, request)
+            .await,
+    )
 }
 
 fn plain(response: Response<tonic::body::Body>) -> Response<Body> {

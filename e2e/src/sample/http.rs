@@ -15,7 +15,9 @@ use tokio::time;
 use super::{Body, BoxError};
 
 pub(super) fn plain(status: u16, text: impl Into<Bytes>) -> Response<Body> {
-    let body = Full::new(text.into()).map_err(|never| match never {}).boxed_unsync();
+    let body = Full::new(text.into())
+        .map_err(|never| match never {})
+        .boxed_unsync();
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT);
     response
@@ -25,7 +27,10 @@ pub(super) async fn answer(request: Request<Incoming>, sequence: u64) -> Respons
     match request.uri().path() {
         "/order" => plain(200, sequence.to_string()),
         "/slow" => {
-            time::sleep(Duration::from_millis(number(&request, "ms").unwrap_or(1_000))).await;
+            time::sleep(Duration::from_millis(
+                number(&request, "ms").unwrap_or(1_000),
+            ))
+            .await;
             describe(request, sequence).await
         }
         "/status" => {
@@ -40,8 +45,14 @@ pub(super) async fn answer(request: Request<Incoming>, sequence: u64) -> Respons
 
 /// A number of the query.
 fn number(request: &Request<Incoming>, name: &str) -> Option<u64> {
-    let mut pairs = request.uri().query()?.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse().ok())
+    let mut pairs = request
+        .uri()
+        .query()?
+        .split('&')
+        .filter_map(|pair| pair.split_once('='));
+    pairs
+        .find(|(key, _)| *key == name)
+        .and_then(|(_, value)| value.parse().ok())
 }
 
 /// `n` server-sent events, `ms` apart.
@@ -59,9 +70,10 @@ fn events(request: &Request<Incoming>) -> Response<Body> {
         Some((Ok::<_, BoxError>(event), sent + 1))
     });
     let mut response = Response::new(StreamBody::new(events).boxed_unsync());
-    response
-        .headers_mut()
-        .insert("content-type", http::HeaderValue::from_static("text/event-stream"));
+    response.headers_mut().insert(
+        "content-type",
+        http::HeaderValue::from_static("text/event-stream"),
+    );
     response
 }
 
@@ -89,9 +101,10 @@ async fn describe(request: Request<Incoming>, sequence: u64) -> Response<Body> {
         "body": { "length": length, "sha256": hex(&digest.finalize()) },
     });
     let mut response = plain(200, format!("{text}\n"));
-    response
-        .headers_mut()
-        .insert("content-type", http::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        "content-type",
+        http::HeaderValue::from_static("application/json"),
+    );
     response
 }
 
@@ -99,11 +112,16 @@ async fn describe(request: Request<Incoming>, sequence: u64) -> Response<Body> {
 fn header_values(headers: &HeaderMap) -> BTreeMap<&str, Vec<String>> {
     let mut values = BTreeMap::<_, Vec<_>>::new();
     for (name, value) in headers {
-        values.entry(name.as_str()).or_default().push(value.as_bytes().escape_ascii().to_string());
+        values
+            .entry(name.as_str())
+            .or_default()
+            .push(value.as_bytes().escape_ascii().to_string());
     }
     values
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -1,0 +1,120 @@
+//! A real Envoy: its configuration, its process, and what its admin endpoint tells.
+
+mod admin;
+mod config;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::eventually::eventually;
+use crate::process::Process;
+use crate::programs;
+
+pub use admin::{Admin, Samples, samples};
+pub use config::{EndpointsFrom, EnvoyConfig, FilterConfig};
+
+/// Compiling the filter for three VMs on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// An Envoy that runs.
+#[derive(Debug)]
+pub struct Envoy {
+    process: Process,
+    admin: Admin,
+    address: SocketAddr,
+    access_log: PathBuf,
+}
+
+impl Envoy {
+    /// Starts Envoy with `config`, its files in `folder`; returns when it takes connections.
+    pub async fn start(config: &EnvoyConfig, folder: &Path) -> Result<Self> {
+        let config_file = folder.join("envoy.json");
+        let access_log = folder.join("access.log");
+        let text = serde_json::to_string_pretty(&config.bootstrap(&access_log)?)?;
+        std::fs::write(&config_file, text).context("write Envoy's configuration")?;
+        let admin_file = folder.join("envoy-admin.address");
+        if admin_file.exists() {
+            std::fs::remove_file(&admin_file).context("remove the last address file")?;
+        }
+        let args = [
+            "--config-path",
+            &config_file.to_string_lossy(),
+            "--admin-address-path",
+            &admin_file.to_string_lossy(),
+            "--concurrency",
+            &config.n_workers.to_string(),
+            "--use-dynamic-base-id",
+            "--log-level",
+            "info",
+            // Left alone, a test that ends Envoy would wait for idle connections.
+            "--drain-time-s",
+            "1",
+            "--parent-shutdown-time-s",
+            "2",
+        ]
+        .map(str::to_owned);
+        let log = folder.join("envoy.log");
+        let mut process = Process::start(&programs::envoy()?, args, &log)?;
+        let admin = process.address(&admin_file, START_LIMIT).await?;
+        let admin = Admin::new(admin.trim().parse().context("read Envoy's admin address")?);
+        let address = eventually(START_LIMIT, "Envoy takes connections", async || {
+            if let Ok(Some(status)) = process.ended() {
+                return Some(Err(anyhow::anyhow!("Envoy ended with {status}")));
+            }
+            let is_live = admin.is_live().await;
+            if is_live {
+                admin.listener().await.map(Ok)
+            } else {
+                None
+            }
+        });
+        let address = match address.await {
+            Ok(address) => address,
+            Err(error) => Err(error),
+        };
+        let address = address.with_context(|| process.tail(40))?;
+        Ok(Self {
+            process,
+            admin,
+            address,
+            access_log,
+        })
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The admin endpoint.
+    pub fn admin(&self) -> Admin {
+        self.admin
+    }
+
+    /// The process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The access log: one JSON object for each request that ended.
+    pub fn access_log(&self) -> Result<Vec<serde_json::Value>> {
+        let text = std::fs::read_to_string(&self.access_log).context("read the access log")?;
+        let lines = text.lines().map(serde_json::from_str);
+        lines
+            .collect::<Result<_, _>>()
+            .context("parse the access log")
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(self) -> Result<()> {
+        self.process.kill()
+    }
+
+    /// Asks it to end, and waits.
+    pub async fn terminate(self, deadline: Duration) -> Result<()> {
+        self.process.terminate(deadline).await.map(drop)
+    }
+}

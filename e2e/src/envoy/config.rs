@@ -1,0 +1,283 @@
+//! Envoy's bootstrap, made from what a test needs.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::manifests::Service;
+
+/// The cluster of the control plane: the filter's stream, and EDS.
+const CONTROL_PLANE: &str = "wakegate-control-plane";
+/// The cluster of the scaler.
+const SCALER: &str = "wakegate-scaler";
+const HCM: &str = "type.googleapis.com/envoy.extensions.filters.network.\
+                   http_connection_manager.v3.HttpConnectionManager";
+const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+const FILE_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
+const HTTP_OPTIONS: &str =
+    "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/// Where Envoy learns the endpoints of the apps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndpointsFrom {
+    /// The control plane's EDS, by differences.
+    Delta,
+    /// The control plane's EDS, state of the world.
+    StateOfTheWorld,
+    /// A file per service that a test writes: an Envoy that learns later than the filter.
+    Files(PathBuf),
+}
+
+/// The filter and its configuration.
+#[derive(Debug, Clone)]
+pub struct FilterConfig {
+    /// The wasm module.
+    pub module: PathBuf,
+    /// Merged over what a stack needs; see the filter's configuration.
+    pub settings: Value,
+}
+
+/// What makes one Envoy different from another.
+#[derive(Debug, Clone)]
+pub struct EnvoyConfig {
+    /// `node.id`.
+    pub node_id: String,
+    /// Worker threads; each has its own filter VM.
+    pub n_workers: u32,
+    /// None: without the filter.
+    pub filter: Option<FilterConfig>,
+    /// What is served, one virtual host and one cluster each.
+    pub services: Vec<Service>,
+    /// Where the endpoints come from.
+    pub endpoints: EndpointsFrom,
+    /// gRPC of the control plane.
+    pub control_plane: SocketAddr,
+    /// gRPC of the scaler.
+    pub scaler: SocketAddr,
+    /// Ends streams on which nothing happens; must be above the longest hold.
+    pub stream_idle_timeout: Duration,
+    /// What one connection may buffer; `None` is Envoy's default of 1 MiB.
+    pub buffer_limit: Option<u32>,
+}
+
+impl EnvoyConfig {
+    /// The bootstrap as JSON.
+    pub fn bootstrap(&self, access_log: &Path) -> Result<Value> {
+        let mut clusters = vec![
+            static_cluster(CONTROL_PLANE, self.control_plane),
+            static_cluster(SCALER, self.scaler),
+        ];
+        clusters.extend(
+            self.services
+                .iter()
+                .map(|service| self.app_cluster(service)),
+        );
+        Ok(json!({
+            "node": { "id": self.node_id, "cluster": "wakegate-e2e" },
+            "admin": { "address": socket("127.0.0.1:0".parse()?) },
+            "static_resources": { "listeners": [self.listener(access_log)], "clusters": clusters },
+            // Envoy warns about a missing limit; a test machine has none to give.
+            "layered_runtime": { "layers": [ { "name": "static", "static_layer": {
+                "overload": { "global_downstream_max_connections": 50_000 } } } ] },
+        }))
+    }
+
+    /// Writes what Envoy knows of a Service, where its endpoints come from files.
+    pub fn write_endpoint(&self, service: &Service, endpoint: Option<SocketAddr>) -> Result<()> {
+        let EndpointsFrom::Files(folder) = &self.endpoints else {
+            bail!("this Envoy gets its endpoints from the control plane");
+        };
+        let file = endpoints_file(folder, service);
+        let partial = file.with_extension("partial");
+        let text = endpoints_response(service, endpoint).to_string();
+        std::fs::write(&partial, text).context("write endpoints")?;
+        // Envoy watches for the rename.
+        std::fs::rename(&partial, &file).context("put endpoints in place")
+    }
+
+    fn listener(&self, access_log: &Path) -> Value {
+        let mut listener = json!({
+            "name": "http",
+            "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } },
+            "filter_chains": [ { "filters": [ {
+                "name": "http", "typed_config": self.connection_manager(access_log) } ] } ],
+        });
+        if let (Some(limit), Some(fields)) = (self.buffer_limit, listener.as_object_mut()) {
+            fields.insert("per_connection_buffer_limit_bytes".to_owned(), json!(limit));
+        }
+        listener
+    }
+
+    fn connection_manager(&self, access_log: &Path) -> Value {
+        let mut filters: Vec<_> = self.filter.iter().map(wasm_filter).collect();
+        filters.push(json!({ "name": "router", "typed_config": { "@type": ROUTER } }));
+        let hosts: Vec<_> = self.services.iter().map(virtual_host).collect();
+        json!({
+            "@type": HCM,
+            "stat_prefix": "http",
+            "codec_type": "AUTO",
+            "http2_protocol_options": { "max_concurrent_streams": 20_000 },
+            "stream_idle_timeout": seconds(self.stream_idle_timeout),
+            "upgrade_configs": [ { "upgrade_type": "websocket" } ],
+            "http_filters": filters,
+            "route_config": { "name": "apps", "virtual_hosts": hosts },
+            "access_log": [ { "name": "file", "typed_config": {
+                "@type": FILE_LOG,
+                "path": access_log,
+                "log_format": { "json_format": access_log_fields() },
+            } } ],
+        })
+    }
+
+    fn app_cluster(&self, service: &Service) -> Value {
+        let eds_config = match &self.endpoints {
+            EndpointsFrom::Delta => by_grpc("DELTA_GRPC"),
+            EndpointsFrom::StateOfTheWorld => by_grpc("GRPC"),
+            EndpointsFrom::Files(folder) => json!({
+                "resource_api_version": "V3",
+                "path_config_source": { "path": endpoints_file(folder, service) },
+            }),
+        };
+        json!({
+            "name": service.backend(),
+            "type": "EDS",
+            "connect_timeout": "1s",
+            "eds_cluster_config": {
+                "service_name": service.backend(),
+                "eds_config": eds_config,
+            },
+            "typed_extension_protocol_options": http_options(&json!({
+                // HTTP/2 in, h2c out: gRPC and WebSocket find what they need.
+                "use_downstream_protocol_config": {
+                    "http_protocol_options": {},
+                    "http2_protocol_options": { "max_concurrent_streams": 20_000 },
+                },
+            })),
+        })
+    }
+}
+
+/// The file that EDS by files reads for a service.
+fn endpoints_file(folder: &Path, service: &Service) -> PathBuf {
+    folder.join(format!("{}.json", service.name))
+}
+
+/// One response of EDS, as a file holds it.
+fn endpoints_response(service: &Service, endpoint: Option<SocketAddr>) -> Value {
+    let endpoints: Vec<_> = endpoint
+        .into_iter()
+        .map(
+            |address| json!({ "lb_endpoints": [ { "endpoint": { "address": socket(address) } } ] }),
+        )
+        .collect();
+    json!({ "resources": [ {
+        "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+        "cluster_name": service.backend(),
+        "endpoints": endpoints,
+    } ] })
+}
+
+fn wasm_filter(filter: &FilterConfig) -> Value {
+    let mut settings = json!({
+        "control_plane": { "cluster": CONTROL_PLANE },
+        "scaler": { "cluster": SCALER },
+    });
+    if let (Some(settings), Some(more)) = (settings.as_object_mut(), filter.settings.as_object()) {
+        settings.extend(more.clone());
+    }
+    json!({ "name": "wakegate", "typed_config": { "@type": WASM, "config": {
+        "name": "wakegate",
+        "root_id": "wakegate",
+        "failure_policy": "FAIL_RELOAD",
+        "configuration": {
+            "@type": "type.googleapis.com/google.protobuf.StringValue",
+            "value": settings.to_string(),
+        },
+        "vm_config": {
+            "vm_id": "wakegate",
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": { "local": { "filename": filter.module } },
+        },
+    } } })
+}
+
+fn virtual_host(service: &Service) -> Value {
+    json!({
+        "name": service.name,
+        "domains": [service.host(), format!("{}:*", service.host())],
+        "routes": [ {
+            "match": { "prefix": "/" },
+            "route": { "cluster": service.backend(), "timeout": "0s" },
+        } ],
+    })
+}
+
+fn static_cluster(name: &str, address: SocketAddr) -> Value {
+    let endpoint = json!({ "endpoint": { "address": socket(address) } });
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [ { "lb_endpoints": [endpoint] } ],
+        },
+        "typed_extension_protocol_options": http_options(&json!({
+            "explicit_http_config": { "http2_protocol_options": {
+                // A peer that vanished without a word is noticed.
+                "connection_keepalive": { "interval": "5s", "timeout": "3s" },
+            } },
+        })),
+    })
+}
+
+fn by_grpc(api_type: &str) -> Value {
+    json!({
+        "resource_api_version": "V3",
+        // A control plane that is away must not keep Envoy from starting for long.
+        "initial_fetch_timeout": "2s",
+        "api_config_source": {
+            "api_type": api_type,
+            "transport_api_version": "V3",
+            "grpc_services": [ { "envoy_grpc": { "cluster_name": CONTROL_PLANE } } ],
+        },
+    })
+}
+
+fn http_options(options: &Value) -> Value {
+    let mut options = options.clone();
+    if let Some(options) = options.as_object_mut() {
+        options.insert("@type".to_owned(), json!(HTTP_OPTIONS));
+    }
+    json!({ "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options })
+}
+
+fn socket(address: SocketAddr) -> Value {
+    json!({ "socket_address": {
+        "address": address.ip().to_string(), "port_value": address.port() } })
+}
+
+fn seconds(span: Duration) -> String {
+    format!("{:.3}s", span.as_secs_f64())
+}
+
+fn access_log_fields() -> Value {
+    json!({
+        "start": "%START_TIME(%s.%3f)%",
+        "method": "%REQ(:METHOD)%",
+        "host": "%REQ(:AUTHORITY)%",
+        "path": "%REQ(:PATH)%",
+        "protocol": "%PROTOCOL%",
+        "status": "%RESPONSE_CODE%",
+        "flags": "%RESPONSE_FLAGS%",
+        "details": "%RESPONSE_CODE_DETAILS%",
+        "duration_ms": "%DURATION%",
+        "upstream": "%UPSTREAM_HOST%",
+        "connection": "%CONNECTION_ID%",
+        "held_ms": "%FILTER_STATE(wasm.wakegate.held_ms:PLAIN)%",
+    })
+}

@@ -1,0 +1,246 @@
+//! Putting a stack together.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::{Folder, Stack};
+use crate::daemon::{Addresses, Daemon};
+use crate::envoy::{EndpointsFrom, EnvoyConfig, FilterConfig};
+use crate::eventually::eventually;
+use crate::manifests::{Manifests, Service};
+use crate::process::free_address;
+use crate::programs;
+
+/// From the daemons' readiness to a table in every filter VM.
+const TABLE_LIMIT: Duration = Duration::from_secs(20);
+
+/// What a stack shall be like.
+#[derive(Debug, Clone)]
+pub struct StackBuilder {
+    services: Vec<Service>,
+    files: Vec<(String, Vec<u8>)>,
+    n_workers: u32,
+    has_filter: bool,
+    has_control_plane: bool,
+    settings: Value,
+    late_endpoints: bool,
+    endpoints: EndpointsFrom,
+    stream_idle_timeout: Duration,
+    buffer_limit: Option<u32>,
+    folder: Option<PathBuf>,
+}
+
+impl Default for StackBuilder {
+    fn default() -> Self {
+        Self {
+            services: Vec::new(),
+            files: Vec::new(),
+            n_workers: 2,
+            has_filter: true,
+            has_control_plane: true,
+            settings: json!({}),
+            late_endpoints: false,
+            endpoints: EndpointsFrom::Delta,
+            // The default hold limit is 60 s.
+            stream_idle_timeout: Duration::from_secs(90),
+            buffer_limit: None,
+            folder: None,
+        }
+    }
+}
+
+impl StackBuilder {
+    /// Serves one more Service.
+    #[must_use]
+    pub fn serve(mut self, service: Service) -> Self {
+        self.services.push(service);
+        self
+    }
+
+    /// Puts one more file among the manifests before anything starts.
+    #[must_use]
+    pub fn manifest(mut self, file: &str, text: impl Into<Vec<u8>>) -> Self {
+        self.files.push((file.to_owned(), text.into()));
+        self
+    }
+
+    /// Envoy's worker threads.
+    #[must_use]
+    pub fn workers(mut self, n_workers: u32) -> Self {
+        self.n_workers = n_workers;
+        self
+    }
+
+    /// Envoy without the filter.
+    #[must_use]
+    pub fn without_filter(mut self) -> Self {
+        self.has_filter = false;
+        self
+    }
+
+    /// Neither control plane nor scaler: their addresses answer nobody. Endpoints come by file.
+    #[must_use]
+    pub fn without_control_plane(mut self) -> Self {
+        self.has_control_plane = false;
+        self.late_endpoints = true;
+        self
+    }
+
+    /// Fields of the filter's configuration.
+    #[must_use]
+    pub fn settings(mut self, settings: Value) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// EDS state of the world instead of differences.
+    #[must_use]
+    pub fn state_of_the_world(mut self) -> Self {
+        self.endpoints = EndpointsFrom::StateOfTheWorld;
+        self
+    }
+
+    /// Envoy's endpoints come from files that the test writes, see `Stack::put_envoy_endpoint`.
+    #[must_use]
+    pub fn endpoints_by_file(mut self) -> Self {
+        self.late_endpoints = true;
+        self
+    }
+
+    /// What one client connection may buffer.
+    #[must_use]
+    pub fn buffer_limit(mut self, bytes: u32) -> Self {
+        self.buffer_limit = Some(bytes);
+        self
+    }
+
+    /// A folder that stays, instead of a temporary one.
+    #[must_use]
+    pub fn folder(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_owned());
+        self
+    }
+
+    /// Starts everything; returns when every filter VM has the table.
+    pub async fn start(self) -> Result<Stack> {
+        let folder = match &self.folder {
+            Some(folder) => Folder::Kept(folder.clone()),
+            None => Folder::Temporary(Some(
+                tempfile::Builder::new()
+                    .prefix("wakegate-")
+                    .tempdir()
+                    .context("make a folder")?,
+            )),
+        };
+        let root = match &folder {
+            Folder::Kept(folder) => folder.clone(),
+            Folder::Temporary(folder) => folder.as_ref().context("made above")?.path().to_owned(),
+        };
+        let manifests = Manifests::in_folder(&root.join("manifests"))?;
+        for service in &self.services {
+            manifests.put(service)?;
+        }
+        for (file, text) in &self.files {
+            manifests.write(file, text)?;
+        }
+        let (control_plane, scaler) = self.start_daemons(&root, &manifests).await?;
+        let envoy_config = self.envoy_config(&root, &control_plane, &scaler)?;
+        let mut stack = Stack {
+            control_plane,
+            scaler,
+            envoy: None,
+            manifests,
+            envoy_config,
+            folder,
+            is_finished: false,
+        };
+        for service in self.services.iter().filter(|_| self.late_endpoints) {
+            stack.put_envoy_endpoint(service, None)?;
+        }
+        stack.start_envoy().await?;
+        if self.has_control_plane && self.has_filter {
+            stack.every_worker_has_the_table().await?;
+        }
+        Ok(stack)
+    }
+
+    async fn start_daemons(&self, root: &Path, manifests: &Manifests) -> Result<(Daemon, Daemon)> {
+        if !self.has_control_plane {
+            let nowhere = || {
+                anyhow::Ok(Addresses {
+                    grpc: free_address()?,
+                    admin: free_address()?,
+                })
+            };
+            return Ok((
+                Daemon::stopped("wakegate-control-plane", root, nowhere()?),
+                Daemon::stopped("wakegate-scaler", root, nowhere()?),
+            ));
+        }
+        let args = vec![format!("--manifests={}", manifests.folder().display())];
+        let control_plane = Daemon::start("wakegate-control-plane", root, args).await?;
+        let args = vec![format!(
+            "--control-plane=http://{}",
+            control_plane.addresses().grpc
+        )];
+        let scaler = Daemon::start("wakegate-scaler", root, args).await?;
+        control_plane.ready().await?;
+        scaler.ready().await?;
+        Ok((control_plane, scaler))
+    }
+
+    fn envoy_config(
+        &self,
+        root: &Path,
+        control_plane: &Daemon,
+        scaler: &Daemon,
+    ) -> Result<EnvoyConfig> {
+        let endpoints = if self.late_endpoints {
+            let folder = root.join("envoy-endpoints");
+            std::fs::create_dir_all(&folder).context("make a folder")?;
+            EndpointsFrom::Files(folder)
+        } else {
+            self.endpoints.clone()
+        };
+        let filter = if self.has_filter {
+            Some(FilterConfig {
+                module: programs::filter()?,
+                settings: self.settings.clone(),
+            })
+        } else {
+            None
+        };
+        Ok(EnvoyConfig {
+            node_id: "envoy-under-test".to_owned(),
+            n_workers: self.n_workers,
+            filter,
+            services: self.services.clone(),
+            endpoints,
+            control_plane: control_plane.addresses().grpc,
+            scaler: scaler.addresses().grpc,
+            stream_idle_timeout: self.stream_idle_timeout,
+            buffer_limit: self.buffer_limit,
+        })
+    }
+}
+
+impl Stack {
+    /// Waits until every filter VM, the main thread's included, has acked a table.
+    pub async fn every_worker_has_the_table(&self) -> Result<()> {
+        eventually(TABLE_LIMIT, "every worker has the table", async || {
+            let samples = self.envoy().ok()?.admin().samples().await.ok()?;
+            let with_table = samples.sum("wakegate_workers_with_table");
+            (with_table >= f64::from(self.envoy_config.n_workers)).then_some(())
+        })
+        .await
+    }
+
+    /// Writes what Envoy itself knows of a Service, in a stack with `endpoints_by_file`.
+    pub fn put_envoy_endpoint(&self, service: &Service, address: Option<SocketAddr>) -> Result<()> {
+        self.envoy_config.write_endpoint(service, address)
+    }
+}
