@@ -12,6 +12,7 @@ mod policy;
 mod regex;
 mod report;
 mod route;
+mod table;
 mod update;
 
 pub use self::backend::{Backend, BackendId, Key};
@@ -25,4 +26,5 @@ pub use self::report::{Instance, KeyReport, Report};
 pub use self::route::{
     HeaderMatch, HostMatch, PathMatch, QueryMatch, Route, RouteId, Target, ValueMatch,
 };
+pub use self::table::{Finding, RequestHead, RouteTable, Unreachable};
 pub use self::update::TableUpdate;

@@ -95,6 +95,17 @@ pub struct Target {
     pub weight: u32,
 }
 
+impl ValueMatch {
+    /// Whether a value is what it must be; `None` is one that is not there.
+    pub fn matches(&self, value: Option<&[u8]>) -> bool {
+        value.is_some_and(|value| match self {
+            Self::Exact(wanted) => value == wanted.as_bytes(),
+            Self::Present => true,
+            Self::Regex(regex) => regex.matches(value),
+        })
+    }
+}
+
 impl RouteId {
     /// The name as text.
     pub fn as_str(&self) -> &str {
