@@ -5,26 +5,43 @@
 //! asks [`scale`] what KEDA is to be told. Time comes in as an argument, always a `Duration` since an
 //! epoch that the caller chooses; answers go out as enums that the edge carries out.
 
+mod answer;
 mod backend;
+mod clock;
 mod demand;
 mod gate;
+mod ledger;
+mod link;
 mod policy;
 mod regex;
 mod report;
+mod reporter;
 mod route;
+mod scale;
 mod table;
 mod update;
+mod worker;
 
+pub use self::answer::{Answer, Reason, Rendered};
 pub use self::backend::{Backend, BackendId, Key};
+pub use self::clock::Clock;
 pub use self::demand::{Demand, Totals};
 pub use self::gate::{
     Answered, Gate, GateAction, GateState, Held, Loss, ProbeOutcome, RequestId,
 };
+pub use self::ledger::{Aged, Applied, InFlight, Ledger, LedgerError};
+pub use self::link::{Link, LinkAction};
 pub use self::policy::{ColdStartHeader, NoWake, NoWakeMatch, Policy};
 pub use self::regex::{Regex, RegexError};
 pub use self::report::{Instance, KeyReport, Report};
+pub use self::reporter::Reporter;
 pub use self::route::{
     HeaderMatch, HostMatch, PathMatch, QueryMatch, Route, RouteId, Target, ValueMatch,
 };
+pub use self::scale::{
+    Alias, Book, BookError, Metric, Push, Reading, Say, Scale, TRIGGER_KINDS, Targets, Unknown, View,
+    Workload, active_window, scale,
+};
 pub use self::table::{Finding, RequestHead, RouteTable, Unreachable};
 pub use self::update::TableUpdate;
+pub use self::worker::{Action, Decision, Limits, Marks, Request, ResponseFlags, Tally, Worker};

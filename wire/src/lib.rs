@@ -27,10 +27,14 @@ pub mod v1;
 )]
 pub mod externalscaler;
 
+mod demand;
 mod error;
 mod plugin;
 mod routes;
 
+pub use prost::Message;
+
+pub use self::demand::decode_report;
 pub use self::error::DecodeError;
 pub use self::plugin::{ConfigError, PluginConfig};
 pub use self::routes::{AssembleError, Assembler};

@@ -1,0 +1,75 @@
+//! A backend in one worker: its gate, and how long it takes to wake.
+
+use std::time::Duration;
+
+use crate::{Answer, Backend, Gate, Policy, Reason};
+
+/// Before anything was measured: how long a small container takes to start.
+const FIRST_GUESS: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) backend: Backend,
+    pub(super) gate: Gate,
+    /// Whether the worker polls its gate.
+    pub(super) is_busy: bool,
+    /// Whether it left the table: it is dropped once its gate is idle.
+    pub(super) is_gone: bool,
+    held_since: Option<Duration>,
+    thawing_since: Option<Duration>,
+    cold_start: Option<Duration>,
+}
+
+impl Slot {
+    pub(super) fn new(backend: Backend) -> Self {
+        Self {
+            gate: Gate::new(&backend),
+            backend,
+            is_busy: false,
+            is_gone: false,
+            held_since: None,
+            thawing_since: None,
+            cold_start: None,
+        }
+    }
+
+    pub(super) fn is_asleep(&self) -> bool {
+        self.backend.ready_endpoints == 0
+    }
+
+    /// Whether nothing can wake it.
+    pub(super) fn is_paused(&self) -> bool {
+        self.backend.paused && self.is_asleep()
+    }
+
+    pub(super) fn held(&mut self, now: Duration) {
+        self.held_since.get_or_insert(now);
+    }
+
+    /// A request is let go: how long the cold start took, if this ends one.
+    pub(super) fn released(&mut self, now: Duration) -> Option<Duration> {
+        self.thawing_since.get_or_insert(now);
+        let took = now.saturating_sub(self.held_since.take()?);
+        // A quarter each: one slow image pull does not set the estimate for the day.
+        let before = self.cold_start.unwrap_or(took);
+        self.cold_start = Some((before * 3 + took) / 4);
+        Some(took)
+    }
+
+    /// Nothing is held any more: how long the thaw took, if there was one.
+    pub(super) fn emptied(&mut self, now: Duration) -> Option<Duration> {
+        self.held_since = None;
+        Some(now.saturating_sub(self.thawing_since.take()?))
+    }
+
+    pub(super) fn answer(&self, reason: Reason, status: u16, policy: &Policy) -> Answer {
+        Answer {
+            reason,
+            status,
+            retry_after: Some(self.cold_start.unwrap_or(FIRST_GUESS)),
+            backend: self.backend.id.clone(),
+            waiting_page: policy.waiting_page,
+            held: None,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! One request: its headers, its response, its end.
+
+use std::{borrow::Cow, rc::Rc};
+
+use proxy_wasm::{
+    traits::{Context, HttpContext},
+    types::Action,
+};
+use wakegate_core::{Decision, RequestHead, RequestId};
+
+use crate::{host, shared::Shared};
+
+#[derive(Debug)]
+pub(crate) struct Request {
+    id: u32,
+    shared: Rc<Shared>,
+}
+
+/// The head of the stream of the effective context.
+#[derive(Debug)]
+pub(crate) struct Head;
+
+impl Request {
+    pub(crate) fn new(id: u32, shared: Rc<Shared>) -> Self {
+        Self { id, shared }
+    }
+}
+
+impl RequestHead for Head {
+    fn method(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(host::request_header(":method").unwrap_or_default())
+    }
+
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        host::request_header(name).map(Cow::Owned)
+    }
+}
+
+impl wakegate_core::Request for Head {
+    fn host(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(host::request_header(":authority").unwrap_or_default())
+    }
+
+    fn path(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(host::request_header(":path").unwrap_or_default())
+    }
+
+    fn cluster(&self) -> Option<Cow<'_, [u8]>> {
+        host::cluster().map(Cow::Owned)
+    }
+}
+
+impl Context for Request {
+    fn on_done(&mut self) -> bool {
+        let now = self.shared.now();
+        self.shared
+            .worker
+            .borrow_mut()
+            .on_end(now, RequestId(self.id));
+        true
+    }
+}
+
+impl HttpContext for Request {
+    fn on_http_request_headers(&mut self, _n_headers: usize, _end_of_stream: bool) -> Action {
+        match self.shared.decide(self.id) {
+            Decision::Pass => Action::Continue,
+            Decision::Hold => {
+                self.shared.after_hold(self.id);
+                Action::Pause
+            }
+            Decision::Answer(answer) => {
+                self.shared.reply(&answer);
+                self.shared.after_hold(self.id);
+                Action::Pause
+            }
+        }
+    }
+
+    fn on_http_response_headers(&mut self, n_headers: usize, _end_of_stream: bool) -> Action {
+        self.shared.mark_response(self.id, n_headers);
+        Action::Continue
+    }
+}

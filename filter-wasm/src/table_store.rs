@@ -1,0 +1,80 @@
+//! The table in Envoy's shared data: it outlives a VM, so that a new one starts from it and not from
+//! nothing.
+
+use std::time::Duration;
+
+use wakegate_core::TableUpdate;
+use wakegate_wire::{Assembler, Message as _, v1};
+
+use crate::{host, shared::Shared};
+
+/// Routes may change many times a second; a VM that dies does without the last second of them.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// A table of 50,000 routes has about 15 MB. Beyond this a copy for each proxy costs more than a new VM
+/// saves.
+const MAX_BYTES: usize = 32 << 20;
+
+/// What this root has written, or seen that others did.
+#[derive(Debug, Default)]
+pub(crate) struct TableStore {
+    version: String,
+    looked_at: Duration,
+}
+
+impl TableStore {
+    /// Writes the table when it has changed, unless another worker of this proxy already did.
+    pub(crate) fn poll(&mut self, now: Duration, shared: &Shared) {
+        if now.saturating_sub(self.looked_at) < INTERVAL {
+            return;
+        }
+        self.looked_at = now;
+        let worker = shared.worker.borrow();
+        let Some(version) = worker.version().filter(|version| *version != self.version) else {
+            return;
+        };
+        version.clone_into(&mut self.version);
+        let keys = Keys::of(shared);
+        let (written, cas) = host::shared(&keys.version);
+        let is_written = written.as_deref() == Some(version.as_bytes());
+        if is_written || !host::set_shared(&keys.version, version.as_bytes(), cas) {
+            return;
+        }
+        let update = v1::Update {
+            full: true,
+            last: true,
+            version: version.to_owned(),
+            routes: worker.routes().map(v1::Route::from).collect(),
+            backends: worker.backends().map(v1::Backend::from).collect(),
+            ..v1::Update::default()
+        };
+        if update.encoded_len() <= MAX_BYTES {
+            host::set_shared(&keys.table, &update.encode_to_vec(), None);
+        }
+    }
+}
+
+/// The table that another VM of this process left, if one did.
+pub(crate) fn load(shared: &Shared) -> Option<TableUpdate> {
+    let (table, _) = host::shared(&Keys::of(shared).table);
+    let update = v1::Update::decode(table?.as_slice()).ok()?;
+    Assembler::default().push(update).ok()?
+}
+
+/// Roots of different scope in one process have different tables.
+struct Keys {
+    version: String,
+    table: String,
+}
+
+impl Keys {
+    fn of(shared: &Shared) -> Self {
+        let scope = v1::Scope::from(&shared.config.scope).encode_to_vec();
+        let scope = String::from_utf8_lossy(&scope).into_owned();
+        let cluster = &shared.config.control_plane.cluster;
+        Self {
+            version: format!("wakegate.version.{cluster}.{scope}"),
+            table: format!("wakegate.table.{cluster}.{scope}"),
+        }
+    }
+}
