@@ -192,9 +192,12 @@ impl Demand {
         });
     }
 
+    /// What was counted makes a key non-zero as well: a scaler that meets this worker for the first time
+    /// takes differences to these totals, and would take the next one whole for starts.
     fn mark_all_non_zero(&mut self) {
         for (key, counters) in &mut self.keys {
-            if !counters.now.is_zero() && !mem::replace(&mut counters.is_changed, true) {
+            let is_zero = counters.now.is_zero() && counters.started == 0;
+            if !is_zero && !mem::replace(&mut counters.is_changed, true) {
                 self.changed.push(key.clone());
             }
         }

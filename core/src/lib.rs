@@ -26,9 +26,7 @@ pub use self::answer::{Answer, Reason, Rendered};
 pub use self::backend::{Backend, BackendId, Key};
 pub use self::clock::Clock;
 pub use self::demand::{Demand, Totals};
-pub use self::gate::{
-    Answered, Gate, GateAction, GateState, Held, Loss, ProbeOutcome, RequestId,
-};
+pub use self::gate::{Answered, Gate, GateAction, GateState, Held, Loss, ProbeOutcome, RequestId};
 pub use self::ledger::{Aged, Applied, InFlight, Ledger, LedgerError};
 pub use self::link::{Link, LinkAction};
 pub use self::policy::{ColdStartHeader, NoWake, NoWakeMatch, Policy};
@@ -39,8 +37,8 @@ pub use self::route::{
     HeaderMatch, HostMatch, PathMatch, QueryMatch, Route, RouteId, Target, ValueMatch,
 };
 pub use self::scale::{
-    Alias, Book, BookError, Metric, Push, Reading, Say, Scale, TRIGGER_KINDS, Targets, Unknown, View,
-    Workload, active_window, scale,
+    Alias, Book, BookError, Metric, Push, Reading, Say, Scale, TRIGGER_KINDS, Targets, Unknown,
+    View, Workload, active_window, scale,
 };
 pub use self::table::{Finding, RequestHead, RouteTable, Unreachable};
 pub use self::update::TableUpdate;

@@ -1,0 +1,311 @@
+use std::{collections::HashMap, time::Duration};
+
+use super::*;
+use crate::{Instance, KeyReport, Report};
+
+mod pushes;
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn workload(name: &str, keys: &[&str]) -> Workload {
+    let alias = |kind: &str, name: String| Alias {
+        kind: kind.to_owned(),
+        name,
+    };
+    Workload {
+        id: format!("shop/Deployment/{name}"),
+        namespace: "shop".to_owned(),
+        keys: keys.iter().map(|key| Key::from(*key)).collect(),
+        aliases: vec![
+            alias("workload", format!("Deployment/{name}")),
+            alias("workload", name.to_owned()),
+            alias("service", name.to_owned()),
+        ],
+        targets: Targets::default(),
+        ready_endpoints: 0,
+        replicas: Some(0),
+    }
+}
+
+/// A ledger that a worker with a table of `table` told of `counts` (held, running, started), at 100 s.
+fn ledger(since: Duration, table: &[&str], counts: &[(&str, u32, u32, u64)]) -> Ledger {
+    let mut ledger = Ledger::new(since);
+    let worker = Instance {
+        proxy: "edge".into(),
+        worker: 0,
+        boot_id: 99_000,
+    };
+    let table: Vec<Key> = table.iter().map(|key| Key::from(*key)).collect();
+    let count = |(key, held, running, started): &(&str, u32, u32, u64)| KeyReport {
+        key: Key::from(*key),
+        held: *held,
+        running: *running,
+        started: *started,
+        ended: 0,
+        shed: 0,
+        integral_ms: 0,
+    };
+    let report = Report {
+        sequence: 1,
+        full: true,
+        now: secs(100),
+        known_digest: table
+            .iter()
+            .fold(0, |sum, key| sum.wrapping_add(key.digest())),
+        known_keys: Some(table),
+        keys: counts.iter().map(count).collect(),
+    };
+    ledger.apply(secs(100), &worker, report).unwrap();
+    ledger
+}
+
+const WINDOW: Duration = Duration::from_secs(20);
+
+#[test]
+fn one_sum_for_all_keys_of_a_workload() {
+    let ledger = ledger(
+        secs(0),
+        &["a", "b"],
+        &[("a", 2, 1, 3), ("b", 0, 4, 4), ("c", 9, 9, 18)],
+    );
+    let Scale::Active(reading) = scale(&ledger, &workload("web", &["a", "b"]), secs(100), WINDOW)
+    else {
+        panic!("active");
+    };
+    assert_eq!((reading.held, reading.running), (2, 5));
+    assert!(
+        (reading.concurrency - 2.0).abs() < 1e-9,
+        "never below what is held now"
+    );
+    assert!((reading.rate - 7.0 / 60.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_start_is_activity_for_the_window_and_then_idle() {
+    let mut ledger = ledger(secs(0), &["a"], &[("a", 0, 0, 1)]);
+    let web = workload("web", &["a"]);
+    let worker = Instance {
+        proxy: "edge".into(),
+        worker: 0,
+        boot_id: 99_000,
+    };
+    for second in 101..140 {
+        let now = secs(second);
+        let known_digest = Key::from("a").digest();
+        let report = Report {
+            sequence: second,
+            now,
+            known_digest,
+            ..Report::default()
+        };
+        ledger.apply(now, &worker, report).unwrap();
+        let scale = scale(&ledger, &web, now, WINDOW);
+        match second {
+            ..120 => assert!(matches!(scale, Scale::Active(_)), "{second}: {scale:?}"),
+            120 => {}
+            121.. => assert!(matches!(scale, Scale::Idle(_)), "{second}: {scale:?}"),
+        }
+    }
+}
+
+#[test]
+fn silence_is_not_idleness() {
+    let unknown = |ledger: &Ledger, keys: &[&str], now| match scale(
+        ledger,
+        &workload("web", keys),
+        secs(now),
+        WINDOW,
+    ) {
+        Scale::Unknown(unknown) => unknown,
+        other @ (Scale::Idle(_) | Scale::Active(_)) => panic!("{other:?}"),
+    };
+    let knowing = ledger(secs(0), &["a"], &[]);
+    assert_eq!(unknown(&knowing, &[], 100), Unknown::NoKeys);
+    assert_eq!(
+        unknown(&knowing, &["a", "b"], 100),
+        Unknown::NoWorker("b".into())
+    );
+    assert_eq!(
+        unknown(&knowing, &["a"], 111),
+        Unknown::NoWorker("a".into())
+    );
+    let fresh = ledger(secs(98), &["a"], &[]);
+    assert_eq!(unknown(&fresh, &["a"], 103), Unknown::Settling);
+    assert!(matches!(
+        scale(&fresh, &workload("web", &["a"]), secs(104), WINDOW),
+        Scale::Idle(_)
+    ));
+}
+
+#[test]
+fn demand_is_a_fact_even_of_a_key_that_no_table_has() {
+    let ledger = ledger(secs(99), &[], &[("a", 1, 0, 1)]);
+    let web = workload("web", &["a", "b"]);
+    assert!(matches!(
+        scale(&ledger, &web, secs(100), WINDOW),
+        Scale::Active(_)
+    ));
+}
+
+#[test]
+fn there_is_always_a_metric() {
+    let metrics = |concurrency, rate| {
+        let targets = Targets {
+            concurrency,
+            rate,
+            ..Targets::default()
+        };
+        targets
+            .metrics()
+            .into_iter()
+            .map(|(metric, target)| (metric.name(), target))
+            .collect()
+    };
+    let check = |concurrency, rate, expected: &[(&str, f64)]| {
+        let found: Vec<_> = metrics(concurrency, rate);
+        assert_eq!(found, expected);
+    };
+    check(None, None, &[("concurrency", 100.0)]);
+    check(Some(7.0), None, &[("concurrency", 7.0)]);
+    check(None, Some(3.5), &[("rate", 3.5)]);
+    check(Some(7.0), Some(3.5), &[("concurrency", 7.0), ("rate", 3.5)]);
+    check(Some(f64::NAN), Some(-1.0), &[("concurrency", 100.0)]);
+    for metric in [Metric::Concurrency, Metric::Rate] {
+        assert_eq!(Metric::from_name(metric.name()), Some(metric));
+    }
+    assert_eq!(Metric::from_name("s0-rate"), None);
+}
+
+#[test]
+fn a_window_is_the_polling_interval_and_five_seconds() {
+    assert_eq!(active_window(NonZeroU32::new(15)), secs(20));
+    assert_eq!(active_window(None), secs(35));
+}
+
+fn resolve(book: &Book, namespace: &str, metadata: &[(&str, &str)]) -> Result<String, String> {
+    let metadata: HashMap<String, String> = metadata
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    let found = book.resolve(namespace, &metadata);
+    found
+        .map(|workload| workload.id.clone())
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_trigger_finds_its_workload_by_any_alias_in_its_namespace() {
+    let mut book = Book::default();
+    book.replace(vec![workload("web", &["a"]), workload("api", &["b"])]);
+    let web = Ok("shop/Deployment/web".to_owned());
+    let check = |namespace: &str, metadata: &[(&str, &str)], expected: Result<String, &str>| {
+        assert_eq!(
+            resolve(&book, namespace, metadata),
+            expected.map_err(ToOwned::to_owned)
+        );
+    };
+    check(
+        "shop",
+        &[("service", "web"), ("scalerAddress", "x:1")],
+        web.clone(),
+    );
+    check(
+        "shop",
+        &[("workload", "Deployment/web"), ("service", "web")],
+        web,
+    );
+    check(
+        "shop",
+        &[("workload", "web"), ("service", "api")],
+        Err("the trigger's metadata names workload and service, which are different workloads"),
+    );
+    check(
+        "shop",
+        &[("service", "wbe")],
+        Err(
+            "no workload is known as service \"wbe\" in namespace \"shop\"; \
+             known service names there: api, web",
+        ),
+    );
+    check(
+        "shop",
+        &[("ingress", "web")],
+        Err(
+            "no workload is known as ingress \"web\" in namespace \"shop\"; known there: \
+             service api, service web, workload Deployment/api, workload Deployment/web, \
+             workload api, workload web",
+        ),
+    );
+    check(
+        "other",
+        &[("service", "web")],
+        Err(
+            "no workload is known as service \"web\" in namespace \"other\"; \
+             nothing is known in that namespace",
+        ),
+    );
+    check(
+        "shop",
+        &[("pollingInterval", "15")],
+        Err(
+            "the trigger's metadata names no workload: give one of workload, service, httpRoute, \
+             ingress, wakePolicy, interceptorRoute, httpScaledObject",
+        ),
+    );
+}
+
+#[test]
+fn a_name_of_two_workloads_is_nobodys() {
+    let mut book = Book::default();
+    let mut set = workload("web", &["c"]);
+    set.id = "shop/StatefulSet/web".to_owned();
+    set.aliases.remove(0);
+    book.replace(vec![workload("web", &["a"]), set]);
+    let found = resolve(&book, "shop", &[("workload", "web")]);
+    let names = "shop/Deployment/web, shop/StatefulSet/web";
+    let text =
+        format!("workload \"web\" stands for several workloads: {names}; name one as workload");
+    assert_eq!(found, Err(text));
+    assert!(resolve(&book, "shop", &[("workload", "Deployment/web")]).is_ok());
+    assert_eq!(
+        book.apply(vec![], &["shop/StatefulSet/web".to_owned()])
+            .len(),
+        1
+    );
+    assert!(resolve(&book, "shop", &[("workload", "web")]).is_ok());
+}
+
+#[test]
+fn an_error_lists_a_few_names_of_many() {
+    let mut book = Book::default();
+    book.replace(
+        (0..30)
+            .map(|n| workload(&format!("w{n:02}"), &["a"]))
+            .collect(),
+    );
+    let error = resolve(&book, "shop", &[("service", "x")]).unwrap_err();
+    assert!(error.ends_with("w07, w08, w09 and 20 more"), "{error}");
+}
+
+#[test]
+fn a_book_tells_what_changed() {
+    let mut book = Book::default();
+    book.replace(vec![workload("web", &["a"]), workload("api", &["a", "b"])]);
+    assert_eq!(
+        book.apply(vec![workload("web", &["a"])], &[]),
+        Vec::<String>::new()
+    );
+    assert_eq!(book.of_key(&"a".into()).count(), 2);
+    assert_eq!(
+        book.apply(vec![workload("web", &["c"])], &[]),
+        ["shop/Deployment/web"]
+    );
+    let of_a: Vec<_> = book.of_key(&"a".into()).collect();
+    assert_eq!(of_a, ["shop/Deployment/api"]);
+    let mut keys: Vec<_> = book.keys().map(ToString::to_string).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["a", "b", "c"]);
+    assert_eq!(book.len(), 2);
+}
