@@ -9,6 +9,8 @@ mod pace;
 mod phase;
 mod probe;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -140,6 +142,8 @@ pub struct Gate {
     /// Between a lost canary and the next try.
     after_loss: Backoff,
     n_thaws: u64,
+    /// The backend was removed: nothing that was learned of it matters.
+    is_retired: bool,
 }
 
 /// The control plane's last word.
@@ -165,6 +169,7 @@ impl Gate {
             prober: Prober::default(),
             after_loss: Backoff::default(),
             n_thaws: 0,
+            is_retired: false,
         }
     }
 
@@ -181,7 +186,9 @@ impl Gate {
     /// Whether nothing would be forgotten if this gate were dropped and made anew from the same word:
     /// nothing is held, nothing of a thaw under way, and nothing was learned.
     pub fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.flight.is_empty() && self.state() == self.word.phase().state()
+        self.queue.is_empty()
+            && self.flight.is_empty()
+            && (self.is_retired || self.state() == self.word.phase().state())
     }
 
     /// Whether a request may pass: the backend is ready and nothing waits before it.
@@ -192,6 +199,7 @@ impl Gate {
     /// Takes the control plane's word.
     pub fn update(&mut self, now: Duration, backend: &Backend) {
         self.word = Word::from(backend);
+        self.is_retired = false;
         if self.word.n_ready == 0 {
             if !matches!(self.phase, Phase::Asleep) {
                 self.sleep(now);
@@ -299,6 +307,7 @@ impl Gate {
     /// They go in order, without proof, and not more at once than a first window.
     pub fn let_go(&mut self, _now: Duration, route: Option<&RouteId>) {
         self.queue.let_go(route);
+        self.is_retired |= route.is_none();
     }
 
     /// Gives the held requests of `route` a new time-out, counted from when each was held.
