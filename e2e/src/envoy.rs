@@ -33,7 +33,7 @@ impl Envoy {
     pub async fn start(config: &EnvoyConfig, folder: &Path) -> Result<Self> {
         let config_file = folder.join("envoy.json");
         let access_log = folder.join("access.log");
-        let text = serde_json::to_string_pretty(&config.bootstrap(&access_log)?)?;
+        let text = serde_json::to_string_pretty(&config.bootstrap(&access_log))?;
         std::fs::write(&config_file, text).context("write Envoy's configuration")?;
         let admin_file = folder.join("envoy-admin.address");
         if admin_file.exists() {

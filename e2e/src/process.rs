@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -49,6 +50,8 @@ impl Process {
         };
         command.args(args).stdin(Stdio::null());
         command.stdout(output.try_clone()?).stderr(output);
+        // Ctrl-C is for us alone: we end the others in order.
+        command.process_group(0);
         let child = command
             .spawn()
             .with_context(|| format!("start {}", program.display()))?;

@@ -46,6 +46,10 @@ pub struct FilterConfig {
 pub struct EnvoyConfig {
     /// `node.id`.
     pub node_id: String,
+    /// Where clients connect; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the admin endpoint is.
+    pub admin: SocketAddr,
     /// Worker threads; each has its own filter VM.
     pub n_workers: u32,
     /// None: without the filter.
@@ -66,7 +70,7 @@ pub struct EnvoyConfig {
 
 impl EnvoyConfig {
     /// The bootstrap as JSON.
-    pub fn bootstrap(&self, access_log: &Path) -> Result<Value> {
+    pub fn bootstrap(&self, access_log: &Path) -> Value {
         let mut clusters = vec![
             static_cluster(CONTROL_PLANE, self.control_plane),
             static_cluster(SCALER, self.scaler),
@@ -76,14 +80,14 @@ impl EnvoyConfig {
                 .iter()
                 .map(|service| self.app_cluster(service)),
         );
-        Ok(json!({
+        json!({
             "node": { "id": self.node_id, "cluster": "wakegate-e2e" },
-            "admin": { "address": socket("127.0.0.1:0".parse()?) },
+            "admin": { "address": socket(self.admin) },
             "static_resources": { "listeners": [self.listener(access_log)], "clusters": clusters },
             // Envoy warns about a missing limit; a test machine has none to give.
             "layered_runtime": { "layers": [ { "name": "static", "static_layer": {
                 "overload": { "global_downstream_max_connections": 50_000 } } } ] },
-        }))
+        })
     }
 
     /// Writes what Envoy knows of a Service, where its endpoints come from files.
@@ -102,7 +106,7 @@ impl EnvoyConfig {
     fn listener(&self, access_log: &Path) -> Value {
         let mut listener = json!({
             "name": "http",
-            "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } },
+            "address": socket(self.listen),
             "filter_chains": [ { "filters": [ {
                 "name": "http", "typed_config": self.connection_manager(access_log) } ] } ],
         });

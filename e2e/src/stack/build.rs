@@ -1,6 +1,6 @@
 //! Putting a stack together.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,11 +18,16 @@ use crate::programs;
 /// From the daemons' readiness to a table in every filter VM.
 const TABLE_LIMIT: Duration = Duration::from_secs(20);
 
+/// A free port of the loopback device.
+const ANY_PORT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
+
 /// What a stack shall be like.
 #[derive(Debug, Clone)]
 pub struct StackBuilder {
     services: Vec<Service>,
     files: Vec<(String, Vec<u8>)>,
+    listen: SocketAddr,
+    admin: SocketAddr,
     n_workers: u32,
     has_filter: bool,
     has_control_plane: bool,
@@ -39,6 +44,8 @@ impl Default for StackBuilder {
         Self {
             services: Vec::new(),
             files: Vec::new(),
+            listen: ANY_PORT,
+            admin: ANY_PORT,
             n_workers: 2,
             has_filter: true,
             has_control_plane: true,
@@ -65,6 +72,14 @@ impl StackBuilder {
     #[must_use]
     pub fn manifest(mut self, file: &str, text: impl Into<Vec<u8>>) -> Self {
         self.files.push((file.to_owned(), text.into()));
+        self
+    }
+
+    /// Where Envoy takes connections, and where its admin endpoint is.
+    #[must_use]
+    pub fn listen(mut self, clients: SocketAddr, admin: SocketAddr) -> Self {
+        self.listen = clients;
+        self.admin = admin;
         self
     }
 
@@ -216,6 +231,8 @@ impl StackBuilder {
         };
         Ok(EnvoyConfig {
             node_id: "envoy-under-test".to_owned(),
+            listen: self.listen,
+            admin: self.admin,
             n_workers: self.n_workers,
             filter,
             services: self.services.clone(),
@@ -233,8 +250,9 @@ impl Stack {
     pub async fn every_worker_has_the_table(&self) -> Result<()> {
         eventually(TABLE_LIMIT, "every worker has the table", async || {
             let samples = self.envoy().ok()?.admin().samples().await.ok()?;
-            let with_table = samples.sum("wakegate_workers_with_table");
-            (with_table >= f64::from(self.envoy_config.n_workers)).then_some(())
+            let n_connected = samples.sum("wakegate_control_plane_connected");
+            let has_table = samples.sum("wakegate_table_version") > 0.0;
+            (has_table && n_connected >= f64::from(self.envoy_config.n_workers)).then_some(())
         })
         .await
     }
