@@ -73,7 +73,7 @@ gen:
 bench *args: wasm envoy
     scripts/wasm wakegate-empty-filter wakegate_empty_filter
     cargo build --release --locked --package wakegate-control-plane --package wakegate-scaler --package wakegate-e2e --bins
-    ENVOY_BIN=$(scripts/envoy) H2LOAD=$(scripts/load-generator) WAKEGATE_BIN_DIR={{ target }}/release \
+    ENVOY_BIN=$(scripts/envoy) WRK=$(scripts/load-generator) WAKEGATE_BIN_DIR={{ target }}/release \
         WAKEGATE_EMPTY_FILTER={{ target }}/wasm/wakegate_empty_filter.wasm {{ target }}/release/bench "$@"
 
 [private]

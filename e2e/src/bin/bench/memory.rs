@@ -1,0 +1,136 @@
+//! What Envoy keeps for requests that wait: held by our filter, and paused by a filter of Envoy's own.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use futures::future::{BoxFuture, join_all};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use http::Response;
+use hyper::body::Incoming;
+use serde::Serialize;
+use serde_json::json;
+use wakegate_e2e::client::{H2, get};
+use wakegate_e2e::{Service, Stack, eventually};
+
+use crate::args::Args;
+use crate::proxy::{Filter, Plan, Proxy};
+use crate::stats::median;
+
+const N_HELD: usize = 5_000;
+const N_CONNECTIONS: usize = 10;
+const LIMIT: Duration = Duration::from_secs(40);
+const CORE: usize = 0;
+
+/// Bytes of resident memory for each waiting request: medians of fresh Envoys.
+#[derive(Debug, Serialize)]
+pub(crate) struct Memory {
+    pub(crate) n_held: usize,
+    /// Held by our filter.
+    pub(crate) held: f64,
+    /// Paused by Envoy's fault filter, no wasm.
+    pub(crate) paused: f64,
+    /// The same behind the empty wasm filter.
+    pub(crate) paused_behind_empty: f64,
+}
+
+pub(crate) async fn measure(args: &Args) -> Result<Memory> {
+    let room = (2 * N_HELD).to_string();
+    let service = Service::new("app").with("max-held", &room);
+    let stack = Stack::of(&[&service]).await?;
+    let empty = Filter::Wasm {
+        module: args.empty_filter.clone(),
+        settings: json!({}),
+    };
+    let plans = [
+        ("held", vec![args.our_filter()]),
+        ("paused", vec![Filter::Pause]),
+        ("paused-behind-empty", vec![empty, Filter::Pause]),
+    ];
+    let mut figures = [vec![], vec![], vec![]];
+    for _ in 0..args.n_memory_rounds() {
+        for ((name, filters), figures) in plans.iter().zip(&mut figures) {
+            let plan = Plan {
+                name,
+                filters: filters.clone(),
+                hosts: vec![service.host()],
+                backend: Some("127.0.0.1:9".parse()?),
+                control_plane: stack.control_plane.addresses().grpc,
+                scaler: stack.scaler.addresses().grpc,
+            };
+            figures.push(per_request(args, &plan, stack.folder(), &service).await?);
+        }
+    }
+    stack.finish().await?;
+    let [held, paused, paused_behind_empty] = figures.map(|mut bytes| {
+        bytes.sort_by(f64::total_cmp);
+        median(&bytes)
+    });
+    Ok(Memory {
+        n_held: N_HELD,
+        held,
+        paused,
+        paused_behind_empty,
+    })
+}
+
+async fn per_request(args: &Args, plan: &Plan, folder: &Path, service: &Service) -> Result<f64> {
+    let proxy = Proxy::start(&args.envoy, plan, folder, CORE).await?;
+    if plan.name == "held" {
+        proxy.has_table().await?;
+    }
+    // Before the count starts, everything has been used once.
+    let first = open(&proxy, service, N_CONNECTIONS).await?;
+    drop(first);
+    active(&proxy, 0).await?;
+
+    let before = proxy.resident_bytes()?;
+    let waiting = open(&proxy, service, N_HELD).await?;
+    let after = proxy.resident_bytes()?;
+    ensure!(waiting.requests.len() == N_HELD, "all requests still wait");
+    Ok((after - before) / f64::from(u32::try_from(N_HELD).context("a small number")?))
+}
+
+/// Requests that wait, and the connections they wait on.
+struct Waiting {
+    requests: FuturesUnordered<BoxFuture<'static, Result<Response<Incoming>>>>,
+    _connections: Vec<H2>,
+}
+
+/// Opens `n` requests and returns when Envoy has them all.
+async fn open(proxy: &Proxy, service: &Service, n: usize) -> Result<Waiting> {
+    let connections = join_all((0..N_CONNECTIONS).map(|_| H2::open(proxy.address()))).await;
+    let connections = connections.into_iter().collect::<Result<Vec<_>>>()?;
+    let mut requests = FuturesUnordered::new();
+    for connection in &connections {
+        for _ in 0..n / N_CONNECTIONS {
+            let request = get(&service.url("/catalog/items?page=2"))?;
+            requests.push(connection.send(request).boxed());
+        }
+    }
+    tokio::select! {
+        arrived = active(proxy, n) => arrived?,
+        // A request leaves only when somebody asks for its answer.
+        Some(answer) = requests.next() => {
+            let status = answer.map(|response| response.status());
+            bail!("a request did not wait: {status:?}");
+        }
+    }
+    ensure!(requests.len() == n, "all requests wait");
+    Ok(Waiting {
+        requests,
+        _connections: connections,
+    })
+}
+
+/// Waits until Envoy has `n` requests under way.
+async fn active(proxy: &Proxy, n: usize) -> Result<()> {
+    let n = f64::from(u32::try_from(n).context("a small number")?);
+    eventually(LIMIT, &format!("{n} requests are under way"), async || {
+        let samples = proxy.samples().await.ok()?;
+        let active = samples.sum("envoy_http_downstream_rq_active");
+        ((active - n).abs() < 0.5).then_some(())
+    })
+    .await
+}
