@@ -13,12 +13,12 @@ use std::{
     time::Duration,
 };
 
-use self::slot::Slot;
 pub use self::poll::Action;
+use self::slot::Slot;
 pub use self::tally::Tally;
 use crate::{
-    Answer, Answered, Backend, BackendId, ColdStartHeader, Demand, Held, Key, Loss, Reason, Report, Reporter,
-    RequestHead, RequestId, Route, RouteId, RouteTable, Target,
+    Answer, Answered, Backend, BackendId, ColdStartHeader, Demand, Held, Key, Loss, Reason, Report,
+    Reporter, RequestHead, RequestId, Route, RouteId, RouteTable, Target,
 };
 
 /// What one filter VM decides by.
@@ -379,7 +379,8 @@ impl Worker {
         self.demand.start_held(now, &target.key);
         self.tally.held += 1;
         self.n_held = self.n_held.saturating_add(1);
-        self.held_by_route.insert(route.id.clone(), n_held.saturating_add(1));
+        self.held_by_route
+            .insert(route.id.clone(), n_held.saturating_add(1));
         self.track(id, Phase::Held { since: now }, route, target);
         Decision::Hold
     }

@@ -82,11 +82,8 @@ pub(crate) fn reply(answer: &Rendered) {
     if answer.grpc_status.is_some() {
         let metadata = answer.headers.iter();
         let metadata = metadata.map(|(name, value)| (*name, value.as_bytes()));
-        let _ = hostcalls::send_grpc_response(
-            GrpcStatusCode::Unavailable,
-            body,
-            metadata.collect(),
-        );
+        let _ =
+            hostcalls::send_grpc_response(GrpcStatusCode::Unavailable, body, metadata.collect());
         return;
     }
     let headers = answer.headers.iter();

@@ -94,7 +94,10 @@ impl Root {
             Ok(News::Nothing) => {}
             Err(reason) => {
                 shared.stats.refused_update();
-                host::log(LogLevel::Warn, &format!("wakegate: update refused: {reason}"));
+                host::log(
+                    LogLevel::Warn,
+                    &format!("wakegate: update refused: {reason}"),
+                );
             }
         }
     }
@@ -118,6 +121,9 @@ impl Context for Root {
     }
 
     fn on_grpc_stream_close(&mut self, token: u32, _status: u32) {
+        // Envoy keeps its side of a stream that the peer ended until it is cancelled here, and would
+        // reset it once more, long freed, when this root goes.
+        host::cancel_stream(token);
         let Some(shared) = self.shared.clone() else {
             return;
         };

@@ -8,7 +8,8 @@ use std::{
 };
 
 use wakegate_core::{
-    Action, Answer, BackendId, Clock, Decision, Limits, ProbeOutcome, RequestId, ResponseFlags, Worker,
+    Action, Answer, BackendId, Clock, Decision, Limits, ProbeOutcome, RequestId, ResponseFlags,
+    Worker,
 };
 use wakegate_wire::PluginConfig;
 
@@ -96,7 +97,11 @@ impl Shared {
             host::response_flags as fn() -> Option<ResponseFlags>,
         );
         if marks.keda_http {
-            let was_held = if marks.held.is_some() { "true" } else { "false" };
+            let was_held = if marks.held.is_some() {
+                "true"
+            } else {
+                "false"
+            };
             host::add_response_header("x-keda-http-cold-start", was_held);
         }
         let Some(held) = marks.held else {

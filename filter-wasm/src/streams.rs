@@ -100,7 +100,12 @@ impl RoutesStream {
         let opened = self.line.poll(now, cluster, "wakegate.v1.Routes", "Watch");
         if opened {
             self.assembler = Assembler::default();
-            let version = shared.worker.borrow().version().unwrap_or_default().to_owned();
+            let version = shared
+                .worker
+                .borrow()
+                .version()
+                .unwrap_or_default()
+                .to_owned();
             self.send(v1::watch_request::Request::Hello(v1::Hello {
                 proxy: instance.proxy.as_ref().to_owned(),
                 worker: instance.worker,
@@ -134,17 +139,15 @@ impl RoutesStream {
             Some(v1::watch_response::Response::Heartbeat(heartbeat)) => {
                 Ok(News::Workers(heartbeat.workers.max(1)))
             }
-            Some(v1::watch_response::Response::Update(chunk)) => {
-                match self.assembler.push(chunk) {
-                    Ok(None) => Ok(News::Nothing),
-                    Ok(Some(update)) => Ok(News::Table(update)),
-                    Err(error) => {
-                        let reason = describe(&error);
-                        self.ack(error.version, reason.clone());
-                        Err(reason)
-                    }
+            Some(v1::watch_response::Response::Update(chunk)) => match self.assembler.push(chunk) {
+                Ok(None) => Ok(News::Nothing),
+                Ok(Some(update)) => Ok(News::Table(update)),
+                Err(error) => {
+                    let reason = describe(&error);
+                    self.ack(error.version, reason.clone());
+                    Err(reason)
                 }
-            }
+            },
             None => Ok(News::Nothing),
         }
     }

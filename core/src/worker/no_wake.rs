@@ -4,7 +4,11 @@ use crate::{NoWake, NoWakeMatch, Request};
 
 /// The first rule that the request meets. `user_agent` and method are asked for at most once, and only
 /// when a rule needs them: each is a host call on the hot path.
-pub(super) fn find<'a>(rules: &'a [NoWake], path: &[u8], request: &impl Request) -> Option<&'a NoWake> {
+pub(super) fn find<'a>(
+    rules: &'a [NoWake],
+    path: &[u8],
+    request: &impl Request,
+) -> Option<&'a NoWake> {
     let mut agent = None;
     rules.iter().find(|rule| match &rule.what {
         NoWakeMatch::UserAgentPrefix(prefix) => agent
@@ -13,9 +17,9 @@ pub(super) fn find<'a>(rules: &'a [NoWake], path: &[u8], request: &impl Request)
             .is_some_and(|agent| agent.starts_with(prefix.as_bytes())),
         NoWakeMatch::PathPrefix(prefix) => is_segment_prefix(prefix.as_bytes(), path),
         NoWakeMatch::Method(method) => *request.method() == *method.as_bytes(),
-        NoWakeMatch::Header(header) => {
-            header.value.matches(request.header(&header.name).as_deref())
-        }
+        NoWakeMatch::Header(header) => header
+            .value
+            .matches(request.header(&header.name).as_deref()),
     })
 }
 
@@ -41,7 +45,11 @@ mod tests {
             ("/healthz", "/healthzz", false),
             ("/", "/any", true),
         ] {
-            assert_eq!(is_segment_prefix(prefix.as_bytes(), path.as_bytes()), is, "{prefix} {path}");
+            assert_eq!(
+                is_segment_prefix(prefix.as_bytes(), path.as_bytes()),
+                is,
+                "{prefix} {path}"
+            );
         }
     }
 }

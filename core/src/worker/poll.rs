@@ -149,7 +149,13 @@ impl Worker {
         })
     }
 
-    fn refuse(&mut self, now: Duration, id: RequestId, reason: Reason, status: u16) -> Option<Action> {
+    fn refuse(
+        &mut self,
+        now: Duration,
+        id: RequestId,
+        reason: Reason,
+        status: u16,
+    ) -> Option<Action> {
         let tracked = self.requests.remove(&id)?;
         self.demand.end_held(now, &tracked.target.key);
         self.no_longer_held(&tracked.route.id);
