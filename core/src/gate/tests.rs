@@ -89,7 +89,7 @@ impl Bench {
             id: RequestId(id),
             route: RouteId::from(route),
             since: self.at(),
-            deadline: self.at() + Duration::from_secs(60),
+            deadline: self.at() + Duration::from_mins(1),
             long,
         };
         self.gate.hold(self.at(), held);
@@ -113,9 +113,12 @@ impl Bench {
 
     /// What is released now.
     fn released(&mut self) -> Vec<u32> {
-        let released = self.drain().into_iter().map(|action| match action {
-            GateAction::Release(RequestId(id)) => id,
-            other => panic!("not a release: {other:?}"),
+        let actions = self.drain();
+        let released = actions.iter().map(|action| {
+            let GateAction::Release(RequestId(id)) = action else {
+                panic!("not a release: {action:?}");
+            };
+            *id
         });
         released.collect()
     }
@@ -144,7 +147,7 @@ impl Bench {
         let next = self.gate.next_poll(start).expect("nothing to do");
         self.now = u64::try_from(next.as_millis()).unwrap();
         assert!(self.probes(), "something else came first");
-        u64::try_from((next - start).as_millis()).unwrap()
+        u64::try_from(next.saturating_sub(start).as_millis()).unwrap()
     }
 
     fn answer(&mut self, id: u32) {

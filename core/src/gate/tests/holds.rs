@@ -9,7 +9,7 @@ fn an_asleep_backend_holds_and_does_nothing_until_the_first_deadline() {
     assert!(!bench.gate.admits());
     assert_eq!(bench.gate.n_held(), 3);
     assert_eq!(bench.poll(), []);
-    let deadline = bench.at() + Duration::from_secs(60);
+    let deadline = bench.at() + Duration::from_mins(1);
     assert_eq!(bench.gate.next_poll(bench.at()), Some(deadline));
 }
 
