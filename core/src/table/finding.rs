@@ -23,9 +23,9 @@ const MAX_COMPARED: usize = 64;
 pub enum Finding {
     /// Routes of two objects ask for the same requests.
     Conflict {
-        /// The route that has them: the older object's, else the first by `namespace/name`.
+        /// The route that comes first: the older object's, else the first by `namespace/name`.
         winner: RouteId,
-        /// The route that has none of them.
+        /// The route that gets none of them.
         loser: RouteId,
         /// The hosts on which they meet: `*.example.com` is a wildcard, `*` every host.
         hosts: Vec<String>,
@@ -75,7 +75,7 @@ impl fmt::Display for Finding {
                 let hosts = hosts.join(", ");
                 write!(
                     f,
-                    "{loser} asks for the same requests as {winner}, which has them, on {hosts}"
+                    "{loser} asks for the same requests as {winner}, which comes first, on {hosts}"
                 )
             }
             Self::Unreachable { route, why } => write!(f, "{route} gets no request: {why}"),
@@ -194,7 +194,8 @@ fn routes(paths: &Paths) -> impl Iterator<Item = &Arc<Route>> {
 }
 
 fn losses_of_host<'t>(host: Name<'t>, paths: &'t Paths, losses: &mut AllLosses<'t>) {
-    // A regular expression for everything stands before every prefix. Seen in the wild as `/.*`.
+    // A regular expression for everything stands before every prefix. What `.` does not match, a line end
+    // and bytes that are not UTF-8, Envoy lets into no path.
     let is_wide =
         |route: &&Arc<Route>| pattern(route).is_some_and(|text| [".*", "/.*"].contains(&text));
     let wide: Vec<&Route> = paths
@@ -210,7 +211,7 @@ fn losses_of_host<'t>(host: Name<'t>, paths: &'t Paths, losses: &mut AllLosses<'
     }
     for (prefix, ranked) in paths.prefixes() {
         // `/` is also a prefix of `*`, which `/.*` does not match.
-        let covers = |route: &&Route| !prefix.is_empty() || pattern(route) == Some(".*");
+        let covers = |route: &&Route| prefix.starts_with(b"/") || pattern(route) == Some(".*");
         let wide: Vec<&Route> = wide.iter().copied().filter(covers).collect();
         losses_of_path(host, ranked, &wide, losses);
     }
@@ -228,32 +229,31 @@ fn losses_of_path<'t>(
     for route in ranked.iter().map(|route| &**route) {
         let class = class(route);
         let headers = headers(route);
-        let equal = seen.get(&(class.clone(), headers.clone())).copied();
-        let wider = || {
-            wide.get(&class)
-                .into_iter()
-                .flatten()
-                .chain(before)
-                .copied()
-        };
-        if let Some(winner) = equal.or_else(|| wider().find(|other| covers(other, route))) {
+        let key = (class.clone(), headers);
+        let has_wide_header = key
+            .1
+            .iter()
+            .any(|(_, value)| !matches!(value, Value::Exact(_)));
+        let equal = *seen.entry(key).or_insert(route);
+        let mut wider = wide
+            .get(&class)
+            .into_iter()
+            .flatten()
+            .chain(before)
+            .copied();
+        let wider = wider.find(|other| covers(other, route));
+        let is_first = equal.id == route.id;
+        if let Some(winner) = wider.or((!is_first).then_some(equal)) {
             let losses = losses.entry(&route.id).or_default();
             losses.n_hosts += 1;
             losses.to.insert(&winner.id);
-            if equal.is_some() && order::object(&winner.id) != order::object(&route.id) {
-                losses
-                    .conflicts
-                    .entry(&winner.id)
-                    .or_default()
-                    .insert(host.to_string());
+            if order::object(&equal.id) != order::object(&route.id) {
+                let hosts = losses.conflicts.entry(&equal.id).or_default();
+                hosts.insert(host.to_string());
             }
             continue;
         }
         // One whose headers are all exact leaves nothing only to one with the same.
-        let has_wide_header = headers
-            .iter()
-            .any(|(_, value)| !matches!(value, Value::Exact(_)));
-        seen.insert((class.clone(), headers), route);
         if has_wide_header {
             let wide = wide.entry(class).or_default();
             if wide.len() < MAX_COMPARED {

@@ -73,7 +73,7 @@ fn equal_matches_of_two_objects_are_a_conflict_that_the_older_wins() {
     check(
         vec![both.clone(), young],
         &[
-            "K/n/new/0/0 asks for the same requests as K/n/old/0/0, which has them, on *.com, a.com",
+            "K/n/new/0/0 asks for the same requests as K/n/old/0/0, which comes first, on *.com, a.com",
             "K/n/new/0/0 gets no request: all that it matches belongs to K/n/old/0/0",
         ],
     );
@@ -82,7 +82,7 @@ fn equal_matches_of_two_objects_are_a_conflict_that_the_older_wins() {
     partly.hosts.extend(route("", "a.com").hosts);
     check(
         vec![both, partly],
-        &["K/n/new/0/0 asks for the same requests as K/n/old/0/0, which has them, on a.com"],
+        &["K/n/new/0/0 asks for the same requests as K/n/old/0/0, which comes first, on a.com"],
     );
 }
 
@@ -209,4 +209,23 @@ fn ten_thousand_equal_routes_are_compared_with_few() {
         .chain((0..10_000).map(equal))
         .collect();
     assert_eq!(table(routes).findings().len(), 2 * 9_999);
+}
+
+#[test]
+fn conflict_of_two_that_a_third_shadows_is_told_as_well() {
+    check(
+        vec![
+            Route {
+                path: regex(".*"),
+                ..route("K/n/a/0/0", "*")
+            },
+            route("K/n/b/0/0", "*"),
+            route("K/n/c/0/0", "*"),
+        ],
+        &[
+            "K/n/b/0/0 gets no request: all that it matches belongs to K/n/a/0/0",
+            "K/n/c/0/0 asks for the same requests as K/n/b/0/0, which comes first, on *",
+            "K/n/c/0/0 gets no request: all that it matches belongs to K/n/a/0/0",
+        ],
+    );
 }
