@@ -81,23 +81,21 @@ impl Answer {
         if let Some(secs) = retry_secs {
             headers.push(("retry-after", secs.to_string()));
         }
-        let body = match self.reason {
-            Reason::NoWake => String::new(),
-            _ if is_grpc => self.detail(),
+        let body = if self.reason == Reason::NoWake {
+            String::new()
+        } else if is_grpc {
+            self.detail()
+        } else if self.waiting_page && accepts("text/html") {
             // Before JSON: a browser's `accept` names HTML, and some name both.
-            _ if self.waiting_page && accepts("text/html") => {
-                headers.push(("content-type", "text/html; charset=utf-8".to_owned()));
-                headers.push(("cache-control", "no-store".to_owned()));
-                waiting_page(retry_secs.unwrap_or(DEFAULT_RETRY_SECS))
-            }
-            _ if accepts("json") => {
-                headers.push(("content-type", "application/problem+json".to_owned()));
-                self.problem()
-            }
-            _ => {
-                headers.push(("content-type", "text/plain; charset=utf-8".to_owned()));
-                format!("{}\n", self.detail())
-            }
+            headers.push(("content-type", "text/html; charset=utf-8".to_owned()));
+            headers.push(("cache-control", "no-store".to_owned()));
+            waiting_page(retry_secs.unwrap_or(DEFAULT_RETRY_SECS))
+        } else if accepts("json") {
+            headers.push(("content-type", "application/problem+json".to_owned()));
+            self.problem()
+        } else {
+            headers.push(("content-type", "text/plain; charset=utf-8".to_owned()));
+            format!("{}\n", self.detail())
         };
         Rendered {
             status: self.status,
@@ -139,7 +137,10 @@ const DEFAULT_RETRY_SECS: u64 = 5;
 
 /// At least one: `retry-after: 0` asks for a retry storm.
 fn whole_seconds(after: Duration) -> u64 {
-    after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0)).max(1)
+    after
+        .as_secs()
+        .saturating_add(u64::from(after.subsec_nanos() > 0))
+        .max(1)
 }
 
 fn waiting_page(retry_secs: u64) -> String {
@@ -201,7 +202,10 @@ mod tests {
 
         let page = answer().render(Some(b"text/html,application/json"), None);
         assert!(page.body.contains("content=\"3\""), "{}", page.body);
-        let without = Answer { waiting_page: false, ..answer() };
+        let without = Answer {
+            waiting_page: false,
+            ..answer()
+        };
         let json = without.render(Some(b"text/html,application/json"), None);
         assert_eq!(content_type(&json), Some("application/problem+json"));
     }

@@ -9,6 +9,10 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The reports of one worker over its life.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any combination of them occurs"
+)]
 pub struct Reporter {
     /// Of the last report that left.
     sequence: u64,

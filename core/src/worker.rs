@@ -133,6 +133,17 @@ impl ResponseFlags {
     }
 }
 
+impl Tracked {
+    fn new(phase: Phase, route: Arc<Route>, target: Target) -> Self {
+        Self {
+            phase,
+            route,
+            target,
+            is_thawed: false,
+        }
+    }
+}
+
 impl Worker {
     /// A worker without a table, at its root's start.
     pub fn new(now: Duration, limits: Limits) -> Self {
@@ -184,10 +195,11 @@ impl Worker {
         if slot.is_none_or(|slot| slot.gate.admits()) {
             self.demand.start_running(now, &target.key);
             let phase = Phase::Running { held: None };
-            self.track(id, phase, route, target);
+            self.requests.insert(id, Tracked::new(phase, route, target));
             return Decision::Pass;
         }
-        self.hold(now, id, route, target, request)
+        let tracked = Tracked::new(Phase::Held { since: now }, route, target);
+        self.hold(now, id, tracked, request)
     }
 
     /// What its response is to carry. `flags` are read only for a response that may be Envoy's own: they
@@ -209,9 +221,15 @@ impl Worker {
         let may_be_local = n_headers <= MAX_LOCAL_REPLY_HEADERS;
         let loss = if may_be_local { flags() } else { None }.and_then(ResponseFlags::loss);
         let keda_http = tracked.route.policy.cold_start_header == ColdStartHeader::KedaHttp;
-        if is_thawed || loss == Some(Loss::NoHost) {
-            let backend = tracked.target.backend.clone();
-            self.on_answered(now, id, &backend, is_thawed, loss);
+        if let Some(slot) = self.backends.get_mut(&tracked.target.backend) {
+            if is_thawed {
+                self.tally.lost += u64::from(loss.is_some());
+                let answered = loss.map_or(Answered::Normally, Answered::Lost);
+                slot.gate.on_response(now, id, answered);
+            } else if loss == Some(Loss::NoHost) {
+                self.tally.learned_zero += 1;
+                slot.gate.learn_zero(now);
+            }
         }
         Marks { held, keda_http }
     }
@@ -335,11 +353,11 @@ impl Worker {
         &mut self,
         now: Duration,
         id: RequestId,
-        route: Arc<Route>,
-        target: Target,
+        tracked: Tracked,
         request: &impl Request,
     ) -> Decision {
-        let policy = Arc::clone(&route.policy);
+        let Tracked { route, target, .. } = &tracked;
+        let policy = &route.policy;
         let n_held = self.held_by_route.get(&route.id).copied().unwrap_or(0);
         let Some(slot) = self.backends.get_mut(&target.backend) else {
             return Decision::Pass;
@@ -357,7 +375,7 @@ impl Worker {
             self.reporter.hurry();
         }
         if let Some((reason, status)) = refusal {
-            let answer = slot.answer(reason, status, &policy);
+            let answer = slot.answer(reason, status, policy);
             self.demand.shed(now, &target.key);
             self.tally.answered(reason);
             return Decision::Answer(answer);
@@ -381,41 +399,8 @@ impl Worker {
         self.n_held = self.n_held.saturating_add(1);
         self.held_by_route
             .insert(route.id.clone(), n_held.saturating_add(1));
-        self.track(id, Phase::Held { since: now }, route, target);
-        Decision::Hold
-    }
-
-    fn track(&mut self, id: RequestId, phase: Phase, route: Arc<Route>, target: Target) {
-        let tracked = Tracked {
-            phase,
-            route,
-            target,
-            is_thawed: false,
-        };
         self.requests.insert(id, tracked);
-    }
-
-    fn on_answered(
-        &mut self,
-        now: Duration,
-        id: RequestId,
-        backend: &BackendId,
-        is_thawed: bool,
-        loss: Option<Loss>,
-    ) {
-        let Some(slot) = self.backends.get_mut(backend) else {
-            return;
-        };
-        if is_thawed {
-            if loss.is_some() {
-                self.tally.lost += 1;
-            }
-            let answered = loss.map_or(Answered::Normally, Answered::Lost);
-            slot.gate.on_response(now, id, answered);
-        } else {
-            self.tally.learned_zero += 1;
-            slot.gate.learn_zero(now);
-        }
+        Decision::Hold
     }
 
     fn no_longer_held(&mut self, route: &RouteId) {

@@ -8,7 +8,10 @@ use proxy_wasm::{
 };
 use wakegate_core::{Decision, RequestHead, RequestId};
 
-use crate::{host, shared::Shared};
+use crate::{
+    host,
+    shared::{self, Shared},
+};
 
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -70,7 +73,7 @@ impl HttpContext for Request {
                 Action::Pause
             }
             Decision::Answer(answer) => {
-                self.shared.reply(&answer);
+                shared::reply(&answer);
                 self.shared.after_hold(self.id);
                 Action::Pause
             }

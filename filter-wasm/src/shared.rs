@@ -42,7 +42,8 @@ impl Shared {
         };
         let mut clock = Clock::default();
         let now = clock.read(host::now());
-        host::set_tick(config.tick());
+        // The first tick opens the streams.
+        host::set_tick(FAST_TICK);
         Rc::new(Self {
             root_id,
             worker: RefCell::new(Worker::new(now, limits)),
@@ -50,7 +51,7 @@ impl Shared {
             stats: Stats::define(),
             clock: Cell::new(clock),
             probes: RefCell::default(),
-            tick: Cell::new(config.tick()),
+            tick: Cell::new(FAST_TICK),
             config,
         })
     }
@@ -69,14 +70,6 @@ impl Shared {
         self.worker
             .borrow_mut()
             .on_request(now, RequestId(id), &Head)
-    }
-
-    /// Answers the request of the effective context, in the form that it asks for.
-    pub(crate) fn reply(&self, answer: &Answer) {
-        let accept = host::request_header("accept");
-        let content_type = host::request_header("content-type");
-        note_held(answer.held);
-        host::reply(&answer.render(accept.as_deref(), content_type.as_deref()));
     }
 
     /// From a request's own callback: a report may be due at once, and the next tick soon.
@@ -129,7 +122,7 @@ impl Shared {
                 } => resume(id, held),
                 Action::Answer(RequestId(id), answer) => {
                     if host::enter(id) {
-                        self.reply(&answer);
+                        reply(&answer);
                     }
                 }
                 Action::Reconsider(RequestId(id)) => self.reconsider(id),
@@ -162,7 +155,7 @@ impl Shared {
         match self.decide(id) {
             Decision::Pass => host::resume_request(),
             Decision::Hold => {}
-            Decision::Answer(answer) => self.reply(&answer),
+            Decision::Answer(answer) => reply(&answer),
         }
     }
 
@@ -213,6 +206,14 @@ impl Shared {
             host::set_tick(tick);
         }
     }
+}
+
+/// Answers the request of the effective context, in the form that it asks for.
+pub(crate) fn reply(answer: &Answer) {
+    let accept = host::request_header("accept");
+    let content_type = host::request_header("content-type");
+    note_held(answer.held);
+    host::reply(&answer.render(accept.as_deref(), content_type.as_deref()));
 }
 
 fn resume(id: u32, held: Option<Duration>) {

@@ -273,8 +273,9 @@ fn a_hold_ends_with_504_at_its_time_out_and_the_client_is_told_when_to_come_back
     let mut worker = worker(Policy::default(), backend(0));
     worker.on_request(START, RequestId(1), &GET);
     let end = START + Policy::default().hold_timeout;
-    assert_eq!(worker.poll(end - MS, 16), []);
-    assert_eq!(worker.next_poll(end - MS), Some(end));
+    let before = end.saturating_sub(MS);
+    assert_eq!(worker.poll(before, 16), []);
+    assert_eq!(worker.next_poll(before), Some(end));
     let actions = worker.poll(end, 16);
     let [Action::Answer(RequestId(1), answer)] = actions.as_slice() else {
         panic!("{actions:?}");
