@@ -83,7 +83,7 @@ struct Slot {
 /// What became of a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Whether it was news. A sequence number seen before, or an earlier life, is not.
+    /// Whether it was news. A sequence number seen before is not.
     pub taken: bool,
     /// The last sequence number of this worker's life that was taken in.
     pub sequence: u64,
@@ -91,6 +91,8 @@ pub struct Applied {
     pub wants_keys: bool,
     /// Whether the worker's table became another one, so that what is idle may have changed.
     pub table_changed: bool,
+    /// The keys of which this worker holds something and did not before.
+    pub newly_held: Vec<Key>,
     /// The keys whose numbers may have changed.
     pub touched: Vec<Key>,
 }
@@ -161,9 +163,11 @@ impl Ledger {
         let slot = Slot::of(instance);
         let id = self.ids.get(&slot).copied();
         let life = id.and_then(|id| self.lives.get(&id));
-        if let Some(sequence) = life.and_then(|life| life.refuses(now, instance, &report)) {
+        if let Some(life) = life
+            && life.has_heard(now, instance, &report)?
+        {
             return Ok(Applied {
-                sequence,
+                sequence: life.sequence,
                 ..Applied::default()
             });
         }
@@ -172,18 +176,16 @@ impl Ledger {
             self.known.learn(report.known_digest, keys)?;
         }
         let (id, span) = self.turn(now, slot, instance, &report);
-        let wants_keys = self.known.wants(now, report.known_digest);
-        let table_changed =
-            self.known.refer(id, report.known_digest) || report.known_keys.is_some();
-        let sequence = report.sequence;
-        let touched = self.count(id, span, report);
-        Ok(Applied {
+        let mut applied = Applied {
             taken: true,
-            sequence,
-            wants_keys,
-            table_changed,
-            touched,
-        })
+            sequence: report.sequence,
+            wants_keys: self.known.wants(now, report.known_digest),
+            table_changed: self.known.refer(id, report.known_digest),
+            ..Applied::default()
+        };
+        applied.table_changed |= report.known_keys.is_some();
+        self.count(id, span, report, &mut applied);
+        Ok(applied)
     }
 
     /// Forgets who said nothing for so long that nothing of it can be asked for; to be called each second.

@@ -37,7 +37,7 @@ pub use self::route::{
     HeaderMatch, HostMatch, PathMatch, QueryMatch, Route, RouteId, Target, ValueMatch,
 };
 pub use self::scale::{
-    Alias, Book, BookError, Metric, Push, Reading, Say, Scale, TRIGGER_KINDS, Targets, Unknown,
+    Alias, Book, BookError, Metric, Push, Question, Reading, Say, Scale, TRIGGER_KINDS, Targets, Unknown,
     View, Workload, active_window, scale,
 };
 pub use self::table::{Finding, RequestHead, RouteTable, Unreachable};

@@ -78,6 +78,17 @@ pub enum Metric {
     Rate,
 }
 
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Question {
+    /// Now.
+    pub now: Duration,
+    /// How long a start is activity: see [`active_window`].
+    pub window: Duration,
+    /// What the rate is averaged over, and given per.
+    pub targets: Targets,
+}
+
 /// What KEDA is told.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scale {
@@ -128,6 +139,16 @@ impl Default for Targets {
 }
 
 impl Targets {
+    /// These, if they say anything, else the others.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        if self.concurrency.is_none() && self.rate.is_none() {
+            others
+        } else {
+            self
+        }
+    }
+
     /// The metrics that KEDA gets, with their targets: always one at least.
     pub fn metrics(&self) -> Vec<(Metric, f64)> {
         let valid =
@@ -185,29 +206,31 @@ pub fn active_window(polling_interval: Option<NonZeroU32>) -> Duration {
     polling + POLL_SLACK
 }
 
-/// What KEDA is told of `workload`, when a start is activity for `window`.
+/// What KEDA is told of the workload whose demand `keys` are.
 ///
 /// Demand is a fact whoever reports it; that there is none takes a live worker for each key, and a ledger
 /// that has listened for long enough.
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use wakegate_core::{Ledger, Scale, scale};
-/// # let workload = wakegate_core::Workload {
-/// #     id: "shop/Deployment/web".into(), namespace: "shop".into(), keys: vec!["service/shop/web".into()],
-/// #     aliases: vec![], targets: Default::default(), ready_endpoints: 0, replicas: Some(0) };
+/// # use wakegate_core::{Ledger, Question, Scale, Targets, scale};
 /// let ledger = Ledger::new(Duration::ZERO);
-/// let now = Duration::from_secs(60);
-/// assert!(matches!(scale(&ledger, &workload, now, Duration::from_secs(20)), Scale::Unknown(_)));
+/// let (now, window) = (Duration::from_secs(60), Duration::from_secs(20));
+/// let question = Question { now, window, targets: Targets::default() };
+/// assert!(matches!(scale(&ledger, &["service/shop/web".into()], &question), Scale::Unknown(_)));
 /// ```
-pub fn scale(ledger: &Ledger, workload: &Workload, now: Duration, window: Duration) -> Scale {
-    let keys = &workload.keys;
+pub fn scale(ledger: &Ledger, keys: &[Key], question: &Question) -> Scale {
+    let Question {
+        now,
+        window,
+        ref targets,
+    } = *question;
     let in_flight = ledger.in_flight(keys, now);
     let reading = Reading {
         held: in_flight.held,
         running: in_flight.running,
         concurrency: ledger.mean(keys, now).max(to_f64(in_flight.held)),
-        rate: rate(ledger, workload, now),
+        rate: rate(ledger, keys, targets, now),
     };
     if in_flight.held + in_flight.running > 0 || ledger.started(keys, now, window) > 0 {
         return Scale::Active(reading);
@@ -224,16 +247,16 @@ pub fn scale(ledger: &Ledger, workload: &Workload, now: Duration, window: Durati
     Scale::Idle(reading)
 }
 
-fn rate(ledger: &Ledger, workload: &Workload, now: Duration) -> f64 {
+fn rate(ledger: &Ledger, keys: &[Key], targets: &Targets, now: Duration) -> f64 {
     let Targets {
         rate_window,
         rate_granularity,
         ..
-    } = workload.targets;
+    } = *targets;
     let heard = ledger.heard_for(now).max(MIN_RATE_WINDOW).min(rate_window);
     let n_granules = heard.as_secs_f64() / rate_granularity.as_secs_f64();
     if n_granules > 0.0 && n_granules.is_finite() {
-        to_f64(ledger.started(&workload.keys, now, rate_window)) / n_granules
+        to_f64(ledger.started(keys, now, rate_window)) / n_granules
     } else {
         0.0
     }

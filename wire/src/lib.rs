@@ -31,6 +31,7 @@ mod demand;
 mod error;
 mod plugin;
 mod routes;
+mod workload;
 
 pub use prost::Message;
 

@@ -28,6 +28,9 @@ pub enum LedgerError {
     /// The proxy's name is too long.
     #[error("the proxy's name has {0} bytes, more than {MAX_PROXY_BYTES}")]
     ProxyNameTooLong(usize),
+    /// A later life of the same worker is reporting.
+    #[error("a later life of this worker is reporting: is node.id the same in two proxies?")]
+    EarlierLife,
     /// A key is empty or too long.
     #[error("a key has {0} bytes, not 1 to {MAX_KEY_BYTES}")]
     KeyLength(usize),

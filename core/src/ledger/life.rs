@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use super::{
-    Ledger, LedgerError, SILENCE, Slot,
+    Applied, Ledger, LedgerError, SILENCE, Slot,
     count::{Count, Start},
     error::{MAX_COUNTS, MAX_INSTANCES, MAX_KEYS},
     millis,
@@ -66,21 +66,21 @@ impl Life {
             .saturating_add(millis(now.saturating_sub(self.seen)))
     }
 
-    /// The sequence number to answer with when the report is not news.
+    /// Whether the report was taken in before.
     ///
-    /// An earlier life is news again once the later one fell silent: a clock that was set back gives
-    /// every restart an earlier boot.
-    pub(super) fn refuses(
+    /// # Errors
+    /// When it is of an earlier life. Once the later one fell silent it is news again: a clock that was
+    /// set back gives every restart an earlier boot.
+    pub(super) fn has_heard(
         &self,
         now: Duration,
         instance: &Instance,
         report: &Report,
-    ) -> Option<u64> {
-        if instance.boot_id == self.boot_id {
-            (report.sequence <= self.sequence).then_some(self.sequence)
-        } else {
-            (instance.boot_id < self.boot_id && self.is_live(now)).then_some(0)
+    ) -> Result<bool, LedgerError> {
+        if instance.boot_id < self.boot_id && self.is_live(now) {
+            return Err(LedgerError::EarlierLife);
         }
+        Ok(instance.boot_id == self.boot_id && report.sequence <= self.sequence)
     }
 }
 
@@ -167,25 +167,18 @@ impl Ledger {
         (id, span)
     }
 
-    /// Takes in the numbers, and says which keys they are of.
-    pub(super) fn count(&mut self, id: u32, span: Interval, report: Report) -> Vec<Key> {
-        let horizon = millis(self.horizon);
-        let mut touched: Vec<Key> = Vec::with_capacity(report.keys.len());
-        let Some(life) = self.lives.get_mut(&id) else {
-            return touched;
-        };
+    /// Takes in the numbers, and notes which keys they are of.
+    pub(super) fn count(&mut self, id: u32, span: Interval, report: Report, applied: &mut Applied) {
         if report.full {
-            let named: HashSet<&Key> = report.keys.iter().map(|count| &count.key).collect();
-            let unnamed = life.keys.iter().filter(|key| !named.contains(key));
-            for key in unnamed {
-                if let Some(count) = self.counts.get_mut(key).and_then(|of| of.get_mut(&id)) {
-                    count.rewind(span.previous);
-                    touched.push(key.clone());
-                }
-            }
+            self.zero_unnamed(id, span.previous, &report, applied);
         }
+        let horizon = millis(self.horizon);
+        let Some(life) = self.lives.get_mut(&id) else {
+            return;
+        };
         for report in report.keys {
             let counts = self.counts.entry(report.key.clone()).or_default();
+            let was_held = counts.get(&id).is_some_and(|count| count.held > 0);
             if let Some(count) = counts.get_mut(&id) {
                 count.on(&span, &report, horizon);
             } else {
@@ -193,9 +186,25 @@ impl Ledger {
                 life.keys.insert(report.key.clone());
                 self.n_counts += 1;
             }
-            touched.push(report.key);
+            if report.held > 0 && !was_held {
+                applied.newly_held.push(report.key.clone());
+            }
+            applied.touched.push(report.key);
         }
-        touched
+    }
+
+    /// What a full report does not name is zero.
+    fn zero_unnamed(&mut self, id: u32, since: u64, report: &Report, applied: &mut Applied) {
+        let Some(life) = self.lives.get(&id) else {
+            return;
+        };
+        let named: HashSet<&Key> = report.keys.iter().map(|count| &count.key).collect();
+        for key in life.keys.iter().filter(|key| !named.contains(key)) {
+            if let Some(count) = self.counts.get_mut(key).and_then(|of| of.get_mut(&id)) {
+                count.rewind(since);
+                applied.touched.push(key.clone());
+            }
+        }
     }
 
     /// Forgets a worker.

@@ -99,7 +99,11 @@ fn close(a: f64, b: f64) {
 #[test]
 fn the_first_request_of_a_new_worker_counts() {
     let mut bench = Bench::young();
-    bench.pass(ms(700)).report(true, &[count(1, 0, 1, 5)]);
+    let applied = bench.pass(ms(700)).report(true, &[count(1, 0, 1, 5)]);
+    assert_eq!(
+        (applied.newly_held, applied.touched),
+        (vec![key()], vec![key()])
+    );
     assert_eq!(bench.in_flight(), (1, 0));
     assert_eq!(bench.started(20), 1);
 }
@@ -214,7 +218,14 @@ fn an_earlier_boot_is_not_news_before_the_later_one_is_silent() {
     let mut bench = Bench::young();
     bench.report(true, &[count(1, 0, 1, 0)]);
     bench.worker.boot_id -= 1;
-    assert!(!bench.report(true, &[]).taken);
+    let earlier = Report {
+        sequence: 9,
+        full: true,
+        now: bench.now,
+        ..Report::default()
+    };
+    let refused = bench.ledger.apply(bench.now, &bench.worker, earlier);
+    assert_eq!(refused, Err(LedgerError::EarlierLife));
     bench.pass(secs(11));
     bench.ledger.age(bench.now);
     assert!(bench.report(true, &[count(2, 0, 2, 0)]).taken);

@@ -29,6 +29,7 @@ pub struct Book {
     /// By namespace, then kind and name. Two workloads may claim one name; then none of them has it.
     aliases: HashMap<String, BTreeMap<(String, String), BTreeSet<String>>>,
     keys: HashMap<Key, BTreeSet<String>>,
+    digest: u64,
 }
 
 /// Why a trigger means no workload.
@@ -65,10 +66,12 @@ pub enum BookError {
 }
 
 impl Book {
-    /// Replaces everything.
-    pub fn replace(&mut self, workloads: Vec<Workload>) {
-        *self = Self::default();
-        self.apply(workloads, &[]);
+    /// Replaces everything, and says which workloads changed.
+    pub fn replace(&mut self, workloads: Vec<Workload>) -> Vec<String> {
+        let named: BTreeSet<&String> = workloads.iter().map(|workload| &workload.id).collect();
+        let gone = self.workloads.keys().filter(|id| !named.contains(id));
+        let gone: Vec<String> = gone.cloned().collect();
+        self.apply(workloads, &gone)
     }
 
     /// Takes in what changed, and says which workloads did.
@@ -135,6 +138,11 @@ impl Book {
     /// All keys, each once.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         self.keys.keys()
+    }
+
+    /// The digest of all keys: that of the table of a worker without a scope.
+    pub fn digest(&self) -> u64 {
+        self.digest
     }
 
     /// How many workloads there are.
@@ -208,10 +216,11 @@ impl Book {
                 .insert(workload.id.clone());
         }
         for key in &workload.keys {
-            self.keys
-                .entry(key.clone())
-                .or_default()
-                .insert(workload.id.clone());
+            let ids = self.keys.entry(key.clone()).or_default();
+            if ids.is_empty() {
+                self.digest = self.digest.wrapping_add(key.digest());
+            }
+            ids.insert(workload.id.clone());
         }
         self.workloads
             .insert(workload.id.clone(), Arc::new(workload));
@@ -235,6 +244,7 @@ impl Book {
             take_out(self.keys.get_mut(key), id);
             if self.keys.get(key).is_some_and(BTreeSet::is_empty) {
                 self.keys.remove(key);
+                self.digest = self.digest.wrapping_sub(key.digest());
             }
         }
         Some(workload)

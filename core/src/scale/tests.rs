@@ -63,6 +63,15 @@ fn ledger(since: Duration, table: &[&str], counts: &[(&str, u32, u32, u64)]) -> 
 
 const WINDOW: Duration = Duration::from_secs(20);
 
+fn ask(ledger: &Ledger, workload: &Workload, now: Duration) -> Scale {
+    let question = Question {
+        now,
+        window: WINDOW,
+        targets: workload.targets,
+    };
+    scale(ledger, &workload.keys, &question)
+}
+
 #[test]
 fn one_sum_for_all_keys_of_a_workload() {
     let ledger = ledger(
@@ -70,8 +79,7 @@ fn one_sum_for_all_keys_of_a_workload() {
         &["a", "b"],
         &[("a", 2, 1, 3), ("b", 0, 4, 4), ("c", 9, 9, 18)],
     );
-    let Scale::Active(reading) = scale(&ledger, &workload("web", &["a", "b"]), secs(100), WINDOW)
-    else {
+    let Scale::Active(reading) = ask(&ledger, &workload("web", &["a", "b"]), secs(100)) else {
         panic!("active");
     };
     assert_eq!((reading.held, reading.running), (2, 5));
@@ -101,7 +109,7 @@ fn a_start_is_activity_for_the_window_and_then_idle() {
             ..Report::default()
         };
         ledger.apply(now, &worker, report).unwrap();
-        let scale = scale(&ledger, &web, now, WINDOW);
+        let scale = ask(&ledger, &web, now);
         match second {
             ..120 => assert!(matches!(scale, Scale::Active(_)), "{second}: {scale:?}"),
             120 => {}
@@ -112,11 +120,10 @@ fn a_start_is_activity_for_the_window_and_then_idle() {
 
 #[test]
 fn silence_is_not_idleness() {
-    let unknown = |ledger: &Ledger, keys: &[&str], now| match scale(
+    let unknown = |ledger: &Ledger, keys: &[&str], now| match ask(
         ledger,
         &workload("web", keys),
         secs(now),
-        WINDOW,
     ) {
         Scale::Unknown(unknown) => unknown,
         other @ (Scale::Idle(_) | Scale::Active(_)) => panic!("{other:?}"),
@@ -134,7 +141,7 @@ fn silence_is_not_idleness() {
     let fresh = ledger(secs(98), &["a"], &[]);
     assert_eq!(unknown(&fresh, &["a"], 103), Unknown::Settling);
     assert!(matches!(
-        scale(&fresh, &workload("web", &["a"]), secs(104), WINDOW),
+        ask(&fresh, &workload("web", &["a"]), secs(104)),
         Scale::Idle(_)
     ));
 }
@@ -143,10 +150,7 @@ fn silence_is_not_idleness() {
 fn demand_is_a_fact_even_of_a_key_that_no_table_has() {
     let ledger = ledger(secs(99), &[], &[("a", 1, 0, 1)]);
     let web = workload("web", &["a", "b"]);
-    assert!(matches!(
-        scale(&ledger, &web, secs(100), WINDOW),
-        Scale::Active(_)
-    ));
+    assert!(matches!(ask(&ledger, &web, secs(100)), Scale::Active(_)));
 }
 
 #[test]
@@ -307,5 +311,9 @@ fn a_book_tells_what_changed() {
     let mut keys: Vec<_> = book.keys().map(ToString::to_string).collect();
     keys.sort_unstable();
     assert_eq!(keys, ["a", "b", "c"]);
+    let sum = book
+        .keys()
+        .fold(0, |sum: u64, key| sum.wrapping_add(key.digest()));
+    assert_eq!(book.digest(), sum);
     assert_eq!(book.len(), 2);
 }
