@@ -128,8 +128,7 @@ async fn open(proxy: &Proxy, service: &Service, n: usize) -> Result<Waiting> {
 async fn active(proxy: &Proxy, n: usize) -> Result<()> {
     let n = f64::from(u32::try_from(n).context("a small number")?);
     eventually(LIMIT, &format!("{n} requests are under way"), async || {
-        let samples = proxy.samples().await.ok()?;
-        let active = samples.sum("envoy_http_downstream_rq_active");
+        let active = proxy.n_active().await.ok()?;
         ((active - n).abs() < 0.5).then_some(())
     })
     .await

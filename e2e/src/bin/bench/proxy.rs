@@ -62,6 +62,9 @@ impl Proxy {
         let config = folder.join(format!("{}.json", plan.name));
         fs::write(&config, plan.bootstrap(address).to_string()).context("write a bootstrap")?;
         let admin_file = folder.join(format!("{}.admin", plan.name));
+        if admin_file.exists() {
+            fs::remove_file(&admin_file).context("remove the last address file")?;
+        }
         let args = [
             "--config-path",
             &config.to_string_lossy(),
@@ -97,6 +100,14 @@ impl Proxy {
 
     pub(crate) async fn samples(&self) -> Result<Samples> {
         samples(self.admin, "/stats/prometheus").await
+    }
+
+    /// How many requests of its clients are under way.
+    pub(crate) async fn n_active(&self) -> Result<f64> {
+        let samples = self.samples().await?;
+        // The admin endpoint counts the request that asks, under a prefix of its own.
+        let name = r#"envoy_http_downstream_rq_active{envoy_http_conn_manager_prefix="http"}"#;
+        Ok(samples.sum(name))
     }
 
     /// Waits until the one worker has a table with the filter in it.

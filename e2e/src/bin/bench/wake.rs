@@ -10,9 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use wakegate_e2e::client::{H1, get, read};
-use wakegate_e2e::{Background, NAMESPACE, Service, Stack, autoscaler, eventually};
+use wakegate_e2e::{Background, NAMESPACE, Service, Stack, eventually};
 use wakegate_wire::externalscaler::ScaledObjectRef;
 use wakegate_wire::externalscaler::external_scaler_client::ExternalScalerClient;
 
@@ -56,7 +56,8 @@ pub(crate) async fn measure(args: &Args) -> Result<Wake> {
         .context("ask for the backend's address")?;
     let (arrivals, mut arrived) = mpsc::channel(16);
     let _serving = Background::start(serve(listener, arrivals));
-    let client = autoscaler::client(stack.scaler.addresses().grpc)?;
+    let uri = format!("http://{}", stack.scaler.addresses().grpc);
+    let client = ExternalScalerClient::new(Endpoint::from_shared(uri)?.connect_lazy());
 
     let mut samples = Vec::new();
     for service in &services {
