@@ -4,6 +4,7 @@
 //! What is KEDA's behaviour and what is ours is named where it matters; the facts are those of
 //! KEDA 2.21. Scaling from one to many is the HPA's part and is not played here.
 
+mod contract;
 mod executor;
 mod journal;
 mod keda;
@@ -25,6 +26,7 @@ use crate::manifests::{Manifests, NAMESPACE, Service};
 
 use executor::Executor;
 
+pub use contract::Contract;
 pub use journal::{Entry, Event, Journal};
 
 /// A ScaledObject with one trigger of type `external-push`, and the Deployment that it scales.
@@ -70,11 +72,20 @@ impl ScaledObject {
         self
     }
 
+    /// The scaler's answers for this object, asked one by one.
+    pub fn contract(&self, scaler: SocketAddr) -> Result<Contract> {
+        Ok(Contract::new(client(scaler)?, self.reference(scaler)))
+    }
+
     /// As KEDA names it in each call. All metadata of the trigger goes along, the scaler's address
     /// included.
     fn reference(&self, scaler: SocketAddr) -> ScaledObjectRef {
         let mut metadata = self.trigger.clone();
         metadata.insert("scalerAddress".to_owned(), scaler.to_string());
+        // The trigger is all that a scaler sees of its ScaledObject: those that Wakegate writes repeat
+        // the interval there.
+        let polling_secs = self.polling_interval.as_secs().max(1);
+        metadata.insert("pollingInterval".to_owned(), polling_secs.to_string());
         ScaledObjectRef {
             name: self.service.name.clone(),
             namespace: NAMESPACE.to_owned(),
@@ -100,7 +111,8 @@ impl Autoscaler {
             let pods = kubelet::Pods::new(&object, manifests.clone(), journal);
             loops.push(Background::start(kubelet::run(pods, executor.replicas())));
             let polling_interval = object.polling_interval;
-            let keda = keda::ScaleLoop::new(client.clone(), reference, polling_interval, executor);
+            let contract = Contract::new(client.clone(), reference);
+            let keda = keda::ScaleLoop::new(contract, polling_interval, executor);
             loops.push(Background::start(keda.run()));
         }
         Ok(Self {
@@ -115,8 +127,8 @@ impl Autoscaler {
     }
 }
 
-/// A client of KEDA's contract; connects at the first call.
-pub fn client(scaler: SocketAddr) -> Result<ExternalScalerClient<Channel>> {
+/// Connects at the first call.
+fn client(scaler: SocketAddr) -> Result<ExternalScalerClient<Channel>> {
     let endpoint = Endpoint::from_shared(format!("http://{scaler}")).context("make a URI")?;
     Ok(ExternalScalerClient::new(endpoint.connect_lazy()))
 }

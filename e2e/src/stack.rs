@@ -10,11 +10,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use crate::app::AppCommand;
+use crate::app::{App, AppCommand};
 use crate::autoscaler::{Autoscaler, ScaledObject};
 use crate::client::{Answer, Version, fetch, get};
 use crate::daemon::Daemon;
 use crate::envoy::{Envoy, EnvoyConfig};
+use crate::eventually::eventually_is;
 use crate::manifests::{Manifests, Service};
 
 pub use build::StackBuilder;
@@ -124,6 +125,22 @@ impl Stack {
             .samples()
             .await?
             .sum(&format!("wakegate_{name}")))
+    }
+
+    /// Waits until exactly so many requests are held, over all workers.
+    pub async fn held_is(&self, n_held: u32, deadline: Duration) -> Result<()> {
+        let expected = f64::from(n_held);
+        eventually_is(deadline, "requests held", expected, async || {
+            self.counted("held").await
+        })
+        .await
+    }
+
+    /// Starts a sample app for `service` and puts its endpoint into the manifests.
+    pub async fn wake(&self, service: &Service) -> Result<App> {
+        let app = self.sample_app().start(&service.name).await?;
+        self.manifests.put_endpoint(service, Some(app.address()))?;
+        Ok(app)
     }
 
     /// An error when a daemon has ended or a filter VM has died.

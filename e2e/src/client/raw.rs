@@ -29,7 +29,7 @@ impl Raw {
 
     /// Sends bytes until the peer takes none for `patience`; returns how many it took.
     pub async fn send_until_stuck(&mut self, limit: usize, patience: Duration) -> Result<usize> {
-        let chunk = [b'x'; 16 * 1024];
+        let chunk = vec![b'x'; 16 * 1024];
         let mut sent = 0;
         while sent < limit {
             match time::timeout(patience, self.stream.write(&chunk)).await {

@@ -1,0 +1,95 @@
+//! A client that leaves frees its place within a second, and nothing of it is counted any more.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use tokio::time;
+use wakegate_e2e::autoscaler::ScaledObject;
+use wakegate_e2e::client::{H2, Raw, get};
+use wakegate_e2e::{Service, Stack, eventually_is};
+
+const SOON: Duration = Duration::from_secs(10);
+const A_SECOND: Duration = Duration::from_secs(1);
+/// The scaler calls a service active for this long after its last request: 1 s of polling and 5 s.
+const WINDOW: Duration = Duration::from_secs(6);
+
+#[tokio::test]
+async fn its_place_is_free_within_a_second() -> Result<()> {
+    let shop = Service::new("shop");
+    let stack = Stack::of(&[&shop]).await?;
+    let object = ScaledObject::new(&shop, stack.sample_app());
+    let scaler = object.contract(stack.scaler.addresses().grpc)?;
+    let head = format!("host: {}\r\n", shop.host());
+
+    for request in [
+        format!("GET / HTTP/1.1\r\n{head}\r\n"),
+        format!("POST / HTTP/1.1\r\n{head}content-length: 100\r\n\r\nonly this much"),
+        format!(
+            "GET /ws HTTP/1.1\r\n{head}connection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        ),
+    ] {
+        let mut client = Raw::open(stack.address()?).await?;
+        client.send(request.as_bytes()).await?;
+        stack.held_is(1, SOON).await?;
+        drop(client);
+        stack.held_is(0, A_SECOND).await?;
+    }
+
+    let connection = H2::open(stack.address()?).await?;
+    let mut requests = Vec::new();
+    for _ in 0..50 {
+        requests.push(connection.send(get(&shop.url("/"))?));
+    }
+    stack.held_is(50, SOON).await?;
+    eventually_is(SOON, "active", true, async || {
+        Ok(scaler.is_active().await?)
+    })
+    .await?;
+    // Half of the streams are reset, then the connection ends under the others.
+    requests.truncate(25);
+    stack.held_is(25, A_SECOND).await?;
+    drop(requests);
+    drop(connection);
+    stack.held_is(0, A_SECOND).await?;
+
+    ensure!(
+        stack.counted("client_left_total").await? >= 53.0,
+        "each has left"
+    );
+    let idle = WINDOW + SOON;
+    eventually_is(idle, "active", false, async || {
+        Ok(scaler.is_active().await?)
+    })
+    .await?;
+    stack.finish().await
+}
+
+/// Envoy reads no more of that connection, so nobody can see the client go before the hold ends.
+#[tokio::test]
+async fn a_body_beyond_the_buffer_frees_its_place_at_the_time_out() -> Result<()> {
+    let shop = Service::new("shop").with("hold-timeout", "3s");
+    let stack = Stack::builder()
+        .serve(shop.clone())
+        .buffer_limit(32 * 1024)
+        .start()
+        .await?;
+    let mut client = Raw::open(stack.address()?).await?;
+    let length = 64 * 1024 * 1024;
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: {}\r\ncontent-length: {length}\r\n\r\n",
+        shop.host()
+    );
+    client.send(head.as_bytes()).await?;
+    stack.held_is(1, SOON).await?;
+    let taken = client
+        .send_until_stuck(length, Duration::from_millis(300))
+        .await?;
+    ensure!(
+        taken < length,
+        "Envoy took all {taken} bytes of a held request"
+    );
+    drop(client);
+    time::timeout(Duration::from_secs(4), stack.held_is(0, SOON)).await??;
+    stack.finish().await
+}
