@@ -86,7 +86,7 @@ pub(crate) async fn measure(args: &Args, n_routes: usize) -> Result<HotPath> {
         contest.proxies[0]
             .samples()
             .await?
-            .sum("wakegate_passed_without_table")
+            .sum("wakegate_passed_without_table_total")
             == 0.0,
         "requests passed the filter before it had a table: it was not measured at work"
     );

@@ -114,7 +114,9 @@ impl Proxy {
     pub(crate) async fn has_table(&self) -> Result<()> {
         eventually(START_LIMIT, "the worker has a table", async || {
             let samples = self.samples().await.ok()?;
-            (samples.sum("wakegate_workers_with_table") >= 1.0).then_some(())
+            // Envoy's main thread has a filter VM of its own, which is not the one that is measured.
+            let is_connected = samples.sum("wakegate_control_plane_connected") >= 2.0;
+            (is_connected && samples.sum("wakegate_table_version") > 0.0).then_some(())
         })
         .await
     }
