@@ -118,22 +118,22 @@ impl Stack {
     }
 
     /// What Envoy counts under `wakegate_<name>`, over all workers.
-    pub async fn counted(&self, name: &str) -> Result<f64> {
-        Ok(self
-            .envoy()?
-            .admin()
-            .samples()
-            .await?
-            .sum(&format!("wakegate_{name}")))
+    pub async fn counted(&self, name: &str) -> Result<u64> {
+        let samples = self.envoy()?.admin().samples().await?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole numbers; one below zero saturates and fails what it is compared with"
+        )]
+        let count = samples.sum(&format!("wakegate_{name}")) as u64;
+        Ok(count)
     }
 
     /// Waits until exactly so many requests are held, over all workers.
-    pub async fn held_is(&self, n_held: u32, deadline: Duration) -> Result<()> {
-        let expected = f64::from(n_held);
-        eventually_is(deadline, "requests held", expected, async || {
-            self.counted("held").await
-        })
-        .await
+    pub async fn held_is(&self, n_held: usize, deadline: Duration) -> Result<()> {
+        let expected = u64::try_from(n_held)?;
+        let look = async || self.counted("held").await;
+        eventually_is(deadline, "requests held", expected, look).await
     }
 
     /// Starts a sample app for `service` and puts its endpoint into the manifests.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -76,8 +77,14 @@ fn is_whole(name: &str, answer: &Answer, body: &[u8]) -> Result<()> {
     let digest = digest
         .iter()
         .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    ensure!(seen["body"]["length"] == body.len(), "{name}: {seen}");
-    ensure!(seen["body"]["sha256"] == digest, "{name}: {seen}");
+    ensure!(
+        seen.pointer("/body/length") == Some(&json!(body.len())),
+        "{name}: {seen}"
+    );
+    ensure!(
+        seen.pointer("/body/sha256") == Some(&json!(digest)),
+        "{name}: {seen}"
+    );
     Ok(())
 }
 

@@ -54,7 +54,7 @@ async fn its_place_is_free_within_a_second() -> Result<()> {
     stack.held_is(0, A_SECOND).await?;
 
     ensure!(
-        stack.counted("client_left_total").await? >= 53.0,
+        stack.counted("client_left_total").await? >= 53,
         "each has left"
     );
     let idle = WINDOW + SOON;

@@ -9,7 +9,7 @@ use wakegate_e2e::{Service, Stack, throughout};
 
 const SOON: Duration = Duration::from_secs(20);
 const LATE: Duration = Duration::from_secs(2);
-const N_REQUESTS: u32 = 100;
+const N_REQUESTS: usize = 100;
 
 #[tokio::test]
 async fn no_request_is_lost() -> Result<()> {
@@ -24,7 +24,7 @@ async fn no_request_is_lost() -> Result<()> {
         H2::open(stack.address()?).await?,
     ];
     let mut requests = Vec::new();
-    for n in 0..N_REQUESTS as usize {
+    for n in 0..N_REQUESTS {
         let connection = &connections[n % connections.len()];
         requests.push(connection.send(get(&shop.url("/"))?));
     }
@@ -32,7 +32,7 @@ async fn no_request_is_lost() -> Result<()> {
     let app = stack.wake(&shop).await?;
     throughout(LATE, async || {
         let n_held = stack.counted("held").await?;
-        ensure!(n_held == f64::from(N_REQUESTS), "{n_held} are still held");
+        ensure!(n_held == N_REQUESTS as u64, "{n_held} are still held");
         Ok(())
     })
     .await?;
@@ -42,7 +42,7 @@ async fn no_request_is_lost() -> Result<()> {
         ensure!(answer.status == 200, "{}: {}", answer.status, answer.text());
     }
     ensure!(
-        stack.counted("lost_total").await? == 0.0,
+        stack.counted("lost_total").await? == 0,
         "a request met a failure on release"
     );
     app.stop(SOON).await?;

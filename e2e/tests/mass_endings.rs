@@ -80,7 +80,7 @@ async fn two_thousand_are_released_to_a_backend_that_dies() -> Result<()> {
             .await?;
         stack.manifests.put_endpoint(&shop, Some(app.address()))?;
         wakegate_e2e::eventually(SOON, "the thaw has begun", async || {
-            (stack.counted("released_total").await.ok()? >= 50.0).then_some(())
+            (stack.counted("released_total").await.ok()? >= 50).then_some(())
         })
         .await?;
         app.kill()

@@ -9,7 +9,7 @@ use wakegate_e2e::client::{H2, get, read};
 use wakegate_e2e::{Service, Stack};
 
 const SOON: Duration = Duration::from_secs(20);
-const N_REQUESTS: u32 = 50;
+const N_REQUESTS: usize = 50;
 
 #[tokio::test]
 async fn held_requests_are_released_by_what_envoy_sees() -> Result<()> {

@@ -11,7 +11,7 @@ use wakegate_e2e::{Service, Stack};
 /// KEDA comes back to a scaler that was killed after 2, 4, 8 s.
 const COMES_BACK: Duration = Duration::from_secs(40);
 const SOON: Duration = Duration::from_secs(20);
-const N_REQUESTS: u32 = 20;
+const N_REQUESTS: usize = 20;
 
 #[tokio::test]
 async fn a_wake_comes_after_its_return() -> Result<()> {

@@ -36,7 +36,7 @@ pub(crate) async fn one_request_at_zero(demo: &Demo) -> Result<()> {
     let mut line = Timeline::begin("arrived: GET /");
     let watching = eventually(SOON, "a held request", async || {
         let held = demo.stack.counted("held").await.ok()?;
-        (held > 0.0).then(Instant::now)
+        (held > 0).then(Instant::now)
     });
     let asking = async {
         let response = client.send(get(&demo.shop.url("/"))?).await?;
