@@ -9,8 +9,9 @@ mod daemon;
 mod envoy;
 mod eventually;
 mod manifests;
+mod peer;
 mod process;
-mod programs;
+pub mod programs;
 pub mod sample;
 mod stack;
 
@@ -20,5 +21,6 @@ pub use daemon::{Addresses, Daemon};
 pub use envoy::{Admin, EndpointsFrom, Envoy, EnvoyConfig, FilterConfig, Samples, samples};
 pub use eventually::{eventually, eventually_is, throughout, until};
 pub use manifests::{Manifests, NAMESPACE, SERVICE_PORT, Service};
+pub use peer::Peer;
 pub use process::{Process, free_address};
 pub use stack::{Stack, StackBuilder};

@@ -15,7 +15,7 @@ pub(crate) fn ours(name: &str) -> Result<PathBuf> {
 }
 
 /// The filter: `WAKEGATE_FILTER`, else what `just wasm` left.
-pub(crate) fn filter() -> Result<PathBuf> {
+pub fn filter() -> Result<PathBuf> {
     let path = match env::var_os("WAKEGATE_FILTER") {
         Some(path) => PathBuf::from(path),
         None => target_folder()?.join("wasm/wakegate_filter.wasm"),
@@ -24,7 +24,7 @@ pub(crate) fn filter() -> Result<PathBuf> {
 }
 
 /// Envoy: `ENVOY_BIN`, else `envoy` on the PATH, else the one in the user's cache.
-pub(crate) fn envoy() -> Result<PathBuf> {
+pub fn envoy() -> Result<PathBuf> {
     if let Some(path) = env::var_os("ENVOY_BIN") {
         return existing(path.into(), "ENVOY_BIN names no file");
     }
