@@ -31,6 +31,7 @@ pub struct StackBuilder {
     n_workers: u32,
     has_filter: bool,
     has_control_plane: bool,
+    peer: Option<SocketAddr>,
     settings: Value,
     late_endpoints: bool,
     endpoints: EndpointsFrom,
@@ -49,6 +50,7 @@ impl Default for StackBuilder {
             n_workers: 2,
             has_filter: true,
             has_control_plane: true,
+            peer: None,
             settings: json!({}),
             late_endpoints: false,
             endpoints: EndpointsFrom::Delta,
@@ -103,6 +105,13 @@ impl StackBuilder {
         self.has_control_plane = false;
         self.late_endpoints = true;
         self
+    }
+
+    /// Instead of both daemons, a `Peer` of the test's. Endpoints come by file.
+    #[must_use]
+    pub fn peer(mut self, address: SocketAddr) -> Self {
+        self.peer = Some(address);
+        self.without_control_plane()
     }
 
     /// Fields of the filter's configuration.
@@ -177,7 +186,7 @@ impl StackBuilder {
             stack.put_envoy_endpoint(service, None)?;
         }
         stack.start_envoy().await?;
-        if self.has_control_plane && self.has_filter {
+        if (self.has_control_plane || self.peer.is_some()) && self.has_filter {
             stack.every_worker_has_the_table().await?;
         }
         Ok(stack)
@@ -187,7 +196,7 @@ impl StackBuilder {
         if !self.has_control_plane {
             let nowhere = || {
                 anyhow::Ok(Addresses {
-                    grpc: free_address()?,
+                    grpc: self.peer.map_or_else(free_address, Ok)?,
                     admin: free_address()?,
                 })
             };
