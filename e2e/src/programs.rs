@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 /// One of the workspace's own programs: in `WAKEGATE_BIN_DIR`, else where cargo put this one.
-pub(crate) fn ours(name: &str) -> Result<PathBuf> {
+pub fn ours(name: &str) -> Result<PathBuf> {
     let folder = match env::var_os("WAKEGATE_BIN_DIR") {
         Some(folder) => PathBuf::from(folder),
         None => profile_folder()?,
