@@ -1,1 +1,107 @@
-//! x
+//! The scaler: reports of workers in, answers to KEDA out.
+//!
+//! ```text
+//! filters ──Demand/Report──► report ─┐           ┌─ keda ◄──ExternalScaler── KEDA
+//!                                    ├─► state ◄─┤
+//! control plane ──Routes/Watch──► watch          └─ tick: ages, counts
+//! ```
+//!
+//! What is decided is decided in `wakegate_core` ([`Ledger`](wakegate_core::Ledger),
+//! [`scale`](wakegate_core::scale()), [`Push`](wakegate_core::Push)); here are sockets and clocks.
+
+mod config;
+mod keda;
+mod metrics;
+mod report;
+mod routes;
+mod server;
+mod state;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use prometheus_client::registry::Registry;
+use tokio::time::{MissedTickBehavior, interval};
+use wakegate_runtime::{AddressFile, Readiness, Tasks, admin, listen};
+
+use self::{metrics::Metrics, routes::Subscriber, state::State};
+
+pub use self::config::{Args, Config};
+
+/// How often silence is noticed and gauges are set.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Where a scaler listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// Demand, ExternalScaler and health.
+    pub grpc: SocketAddr,
+    /// `/live`, `/ready`, `/metrics`.
+    pub admin: SocketAddr,
+}
+
+/// Runs a scaler until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// An address cannot be bound, a part failed, or streams did not end in time.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let drain_limit = config.drain_limit;
+    let tasks = Tasks::default();
+    start(config, &tasks).await?;
+    tasks.run(drain_limit).await
+}
+
+/// Binds, and spawns all parts of a scaler. It is ready when the first table came.
+///
+/// # Errors
+/// An address cannot be bound, or the address file not be written.
+pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
+    let Config {
+        control_plane,
+        name,
+        listen,
+        admin_listen,
+        address_file,
+        settling,
+        drain_limit: _,
+    } = config;
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let state = Arc::new(State::new(settling, metrics));
+    let readiness = Readiness::default();
+    let table = readiness.latch("first table from the control plane");
+
+    let (grpc_listener, grpc) = listen::bind("gRPC", listen).await?;
+    let (admin_listener, admin) = listen::bind("admin", admin_listen).await?;
+    if let Some(path) = address_file {
+        AddressFile::new(path).write(grpc, admin)?;
+    }
+
+    let shutdown = tasks.shutdown_token();
+    let subscriber = Subscriber::new(control_plane, name, Arc::clone(&state), table);
+    tasks.spawn("routes", subscriber.run(shutdown.clone()));
+    tasks.spawn("tick", tick(Arc::clone(&state), shutdown.clone()));
+    tasks.spawn(
+        "grpc",
+        server::serve(grpc_listener, state, shutdown.clone()),
+    );
+    tasks.spawn("admin", async move {
+        let router = admin::router(registry, readiness);
+        admin::serve(admin_listener, router, shutdown)
+            .await
+            .context("serve admin endpoints")
+    });
+    Ok(Addresses { grpc, admin })
+}
+
+async fn tick(
+    state: Arc<State>,
+    shutdown: tokio_util::sync::CancellationToken,
+) -> anyhow::Result<()> {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        state.tick();
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! Flags, and what they mean.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Parser;
+use tonic::transport::Uri;
+use wakegate_runtime::LogArgs;
+
+/// Adds up what all Wakegate filters see, and answers KEDA as an external scaler
+///
+/// A ScaledObject reaches it with a trigger of type external-push whose metadata has scalerAddress and
+/// one of workload, service, httpRoute, ingress, wakePolicy, interceptorRoute, httpScaledObject.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "wakegate-scaler", version)]
+pub struct Args {
+    /// Where the control plane listens, such as http://wakegate-control-plane:18000
+    #[arg(long, env = "WAKEGATE_CONTROL_PLANE", value_name = "URI", value_parser = control_plane)]
+    pub control_plane: Uri,
+
+    /// How this scaler calls itself towards the control plane: its pod's name
+    #[arg(long, env = "WAKEGATE_NAME", default_value = "scaler")]
+    pub name: String,
+
+    /// Where filters and KEDA reach it: gRPC, without TLS
+    #[arg(
+        long,
+        env = "WAKEGATE_LISTEN",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:18010"
+    )]
+    pub listen: SocketAddr,
+
+    /// Where /live, /ready and /metrics are
+    #[arg(
+        long,
+        env = "WAKEGATE_ADMIN_LISTEN",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:18011"
+    )]
+    pub admin_listen: SocketAddr,
+
+    /// Once listening, write {"grpc":"ADDR","admin":"ADDR"} here; so that port 0 can be asked for
+    #[arg(long, env = "WAKEGATE_ADDRESS_FILE", value_name = "PATH")]
+    pub address_file: Option<PathBuf>,
+
+    /// Seconds after the start in which nothing is called idle, because workers still reconnect
+    #[arg(
+        long,
+        env = "WAKEGATE_SETTLING_SECS",
+        value_name = "SECS",
+        default_value_t = 6
+    )]
+    pub settling_secs: u64,
+
+    /// Seconds that streams get to end when the scaler is told to stop
+    #[arg(
+        long,
+        env = "WAKEGATE_DRAIN_LIMIT_SECS",
+        value_name = "SECS",
+        default_value_t = 10
+    )]
+    pub drain_limit_secs: u64,
+
+    /// Logs.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// What a scaler goes by.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the control plane listens.
+    pub control_plane: Uri,
+    /// How the scaler calls itself.
+    pub name: String,
+    /// Where Demand and ExternalScaler are served.
+    pub listen: SocketAddr,
+    /// Where the admin server listens.
+    pub admin_listen: SocketAddr,
+    /// Where to write the addresses that were bound.
+    pub address_file: Option<PathBuf>,
+    /// How long nothing is called idle.
+    pub settling: Duration,
+    /// How long a drain may take.
+    pub drain_limit: Duration,
+}
+
+impl From<Args> for Config {
+    fn from(args: Args) -> Self {
+        Self {
+            control_plane: args.control_plane,
+            name: args.name,
+            listen: args.listen,
+            admin_listen: args.admin_listen,
+            address_file: args.address_file,
+            settling: Duration::from_secs(args.settling_secs),
+            drain_limit: Duration::from_secs(args.drain_limit_secs),
+        }
+    }
+}
+
+fn control_plane(text: &str) -> Result<Uri, String> {
+    let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
+    match (uri.scheme_str(), uri.host(), uri.port_u16()) {
+        (Some("http"), Some(_), Some(_)) => Ok(uri),
+        (Some("http"), ..) => Err("give host and port, as in http://host:18000".to_owned()),
+        _ => Err("give a URI that starts with http://".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn flags_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_control_plane_is_a_whole_http_uri() {
+        for wrong in [
+            "",
+            "control-plane:18000",
+            "https://control-plane:18000",
+            "http://x",
+        ] {
+            assert!(control_plane(wrong).is_err(), "{wrong}");
+        }
+        assert!(control_plane("http://[::1]:18000").is_ok());
+    }
+}

@@ -1,0 +1,167 @@
+//! Every metric of this process: name, labels and help text. All labels come from closed sets.
+
+use std::time::Duration;
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+use tonic::Code;
+
+/// The metrics of a scaler. A clone is a handle to the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    pub(crate) workers: Gauge,
+    pub(crate) keys: Gauge,
+    pub(crate) workloads: Gauge,
+    pub(crate) control_plane_connected: Gauge,
+    pub(crate) tables: Family<Outcome, Counter>,
+    pub(crate) pushes: Counter,
+    reports: Family<Outcome, Counter>,
+    calls: Family<Call, Counter>,
+    streams: Family<Rpc, Gauge>,
+    wake_seconds: Histogram,
+}
+
+/// What became of something.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    rpc: &'static str,
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Rpc {
+    rpc: &'static str,
+}
+
+/// A stream that is open for as long as this lives.
+#[must_use]
+#[derive(Debug)]
+pub(crate) struct OpenStream(Gauge);
+
+impl Metrics {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            workers: Gauge::default(),
+            keys: Gauge::default(),
+            workloads: Gauge::default(),
+            control_plane_connected: Gauge::default(),
+            tables: Family::default(),
+            pushes: Counter::default(),
+            reports: Family::default(),
+            calls: Family::default(),
+            streams: Family::default(),
+            // 20 µs to 10 s: the aim is 5 ms.
+            wake_seconds: Histogram::new(exponential_buckets(0.000_02, 2.0, 20)),
+        };
+        let registry = registry.sub_registry_with_prefix("wakegate_scaler");
+        let this = metrics.clone();
+        registry.register(
+            "workers",
+            "Workers heard within the last 10 s",
+            this.workers,
+        );
+        registry.register("keys", "Keys with numbers", this.keys);
+        registry.register(
+            "workloads",
+            "Workloads that the control plane named",
+            this.workloads,
+        );
+        registry.register(
+            "control_plane_connected",
+            "Whether the stream from the control plane is up",
+            this.control_plane_connected,
+        );
+        registry.register(
+            "tables",
+            "Updates of the table, by what became of them",
+            this.tables,
+        );
+        registry.register(
+            "reports",
+            "Reports of workers, by what became of them",
+            this.reports,
+        );
+        registry.register(
+            "keda_calls",
+            "Calls of KEDA, by rpc and gRPC code",
+            this.calls,
+        );
+        registry.register("streams", "Open streams, by rpc", this.streams);
+        registry.register("pushes", "Times that a stream told KEDA true", this.pushes);
+        registry.register(
+            "wake_seconds",
+            "From a report that was taken in to the true that it made",
+            this.wake_seconds,
+        );
+        metrics
+    }
+
+    pub(crate) fn report(&self, outcome: &'static str) {
+        self.reports.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    pub(crate) fn table(&self, outcome: &'static str) {
+        self.tables.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    pub(crate) fn call(&self, rpc: &'static str, code: Code) {
+        self.calls
+            .get_or_create(&Call {
+                rpc,
+                code: name(code),
+            })
+            .inc();
+    }
+
+    pub(crate) fn stream(&self, rpc: &'static str) -> OpenStream {
+        let gauge = self.streams.get_or_create_owned(&Rpc { rpc });
+        gauge.inc();
+        OpenStream(gauge)
+    }
+
+    pub(crate) fn woke_after(&self, time: Duration) {
+        self.wake_seconds.observe(time.as_secs_f64());
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// The codes that a scaler gives, as gRPC spells them.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::NotFound => "NOT_FOUND",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::Cancelled
+        | Code::Unknown
+        | Code::DeadlineExceeded
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::DataLoss
+        | Code::Unauthenticated => "OTHER",
+    }
+}

@@ -1,0 +1,67 @@
+//! The gRPC server: Demand for filters, ExternalScaler for KEDA, health for both.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Server, server::TcpIncoming};
+use wakegate_wire::{
+    externalscaler::external_scaler_server::ExternalScalerServer, v1::demand_server,
+};
+
+use crate::{keda::Keda, report::DemandServer, state::State};
+
+/// A report with all keys of a table of 20,000 routes has 1 to 2 MB.
+const MAX_REPORT_BYTES: usize = 4 << 20;
+
+/// A trigger's metadata; etcd takes objects of 1.5 MB.
+const MAX_TRIGGER_BYTES: usize = 2 << 20;
+
+/// KEDA has no keepalive of its own: ours finds a connection that died without a word.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// How long a peer may take to answer a keepalive.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves until the shutdown; then every stream ends with OK, and so does this.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    state: Arc<State>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let keda = Keda::new(Arc::clone(&state), shutdown.clone());
+    let keda = ExternalScalerServer::new(keda).max_decoding_message_size(MAX_TRIGGER_BYTES);
+    let demand = DemandServer::new(state, shutdown.clone());
+    let demand =
+        demand_server::DemandServer::new(demand).max_decoding_message_size(MAX_REPORT_BYTES);
+    let (mut health, health_server) = tonic_health::server::health_reporter();
+    health.set_serving::<ExternalScalerServer<Keda>>().await;
+    health
+        .set_serving::<demand_server::DemandServer<DemandServer>>()
+        .await;
+    Server::builder()
+        // All ScaledObjects share one connection of KEDA's, with two streams each.
+        .max_concurrent_streams(None)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .add_service(keda)
+        .add_service(demand)
+        .add_service(health_server)
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            async move {
+                shutdown.cancelled().await;
+                // Ends the watches of health too, which would hold the server open.
+                health.clear_service_status("").await;
+                health.clear_service_status(EXTERNAL_SCALER).await;
+                health.clear_service_status(DEMAND).await;
+            },
+        )
+        .await
+        .context("serve gRPC")
+}
+
+const EXTERNAL_SCALER: &str = <ExternalScalerServer<Keda> as tonic::server::NamedService>::NAME;
+const DEMAND: &str =
+    <demand_server::DemandServer<DemandServer> as tonic::server::NamedService>::NAME;
