@@ -47,6 +47,9 @@ impl Envoy {
             "--concurrency",
             &config.n_workers.to_string(),
             "--use-dynamic-base-id",
+            // The access log is to be read while Envoy runs.
+            "--file-flush-interval-msec",
+            "100",
             "--log-level",
             "info",
             // Left alone, a test that ends Envoy would wait for idle connections.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tokio::time;
 use wakegate_e2e::autoscaler::ScaledObject;
-use wakegate_e2e::client::{H2, Raw, get};
-use wakegate_e2e::{Service, Stack, eventually_is};
+use wakegate_e2e::client::{H2, Raw, get, read};
+use wakegate_e2e::{Service, Stack, eventually, eventually_is};
 
 const SOON: Duration = Duration::from_secs(10);
 const A_SECOND: Duration = Duration::from_secs(1);
@@ -62,6 +62,49 @@ async fn its_place_is_free_within_a_second() -> Result<()> {
         Ok(scaler.is_active().await?)
     })
     .await?;
+    stack.finish().await
+}
+
+/// Half of the clients go while requests are being let go: theirs end, the others are answered.
+#[tokio::test]
+async fn leaving_in_the_middle_of_a_thaw_costs_nobody_else_anything() -> Result<()> {
+    let shop = Service::new("shop");
+    let stack = Stack::of(&[&shop]).await?;
+    let scaler = ScaledObject::new(&shop, stack.sample_app());
+    let scaler = scaler.contract(stack.scaler.addresses().grpc)?;
+    let connection = H2::open(stack.address()?).await?;
+    let requests = (0..400).map(|_| Ok(connection.send(get(&shop.url("/"))?)));
+    let mut stay = requests.collect::<Result<Vec<_>>>()?;
+    let mut every_other = 0;
+    let leave: Vec<_> = stay
+        .extract_if(.., |_| {
+            every_other += 1;
+            every_other % 2 == 0
+        })
+        .collect();
+    stack.held_is(400, SOON).await?;
+    let app = stack
+        .sample_app()
+        .args(&["--response-delay-ms=20"])
+        .start("slow")
+        .await?;
+    stack.manifests.put_endpoint(&shop, Some(app.address()))?;
+    eventually(SOON, "the thaw has begun", async || {
+        (stack.counted("released_total").await.ok()? > 0).then_some(())
+    })
+    .await?;
+    drop(leave);
+    for request in stay {
+        let answer = read(request.await?).await?;
+        ensure!(answer.status == 200, "{}: {}", answer.status, answer.text());
+    }
+    stack.held_is(0, A_SECOND).await?;
+    let idle = WINDOW + SOON;
+    eventually_is(idle, "active", false, async || {
+        Ok(scaler.is_active().await?)
+    })
+    .await?;
+    app.stop(SOON).await?;
     stack.finish().await
 }
 

@@ -8,7 +8,7 @@ use tokio::time;
 use wakegate_e2e::autoscaler::{Event, ScaledObject};
 use wakegate_e2e::client::{Answer, H1, H2, Talk, get, open_websocket, read};
 use wakegate_e2e::sample::Note;
-use wakegate_e2e::{Service, Stack};
+use wakegate_e2e::{Service, Stack, eventually};
 
 /// From zero to an answer, on a busy machine.
 const WAKE: Duration = Duration::from_secs(20);
@@ -52,6 +52,38 @@ async fn every_protocol_wakes_its_backend() -> Result<()> {
             service.name
         );
     }
+    drop(autoscaler);
+    stack.finish().await
+}
+
+/// Endpoints by state of the world instead of differences, and the held time in the access log.
+#[tokio::test]
+async fn a_wake_is_told_in_the_access_log() -> Result<()> {
+    let shop = Service::new("shop");
+    let stack = Stack::builder()
+        .serve(shop.clone())
+        .state_of_the_world()
+        .start()
+        .await?;
+    let autoscaler = stack.autoscale(&shop)?;
+    let answer = stack.get(&shop, "/logged").await?;
+    was_held(&answer)?;
+    let timing = answer.header("server-timing").to_owned();
+    let entry = eventually(WAKE, "an entry in the access log", async || {
+        let entries = stack.envoy().ok()?.access_log().ok()?;
+        entries
+            .into_iter()
+            .find(|entry| entry.get("path").is_some_and(|path| path == "/logged"))
+    });
+    let entry = entry.await?;
+    let held_ms = entry
+        .get("held_ms")
+        .map(|held| held.as_str().unwrap_or_default().to_owned());
+    let held_ms = held_ms.with_context(|| format!("no held time: {entry}"))?;
+    ensure!(
+        timing == format!("wakegate;dur={held_ms}"),
+        "{timing} and {entry}"
+    );
     drop(autoscaler);
     stack.finish().await
 }
