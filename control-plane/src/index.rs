@@ -1,0 +1,228 @@
+//! Observed objects in, table out: a fold that holds no client and knows no time.
+//!
+//! ```text
+//! HTTPRoute, Ingress ─► RouteObject ─► routes
+//!                           │ names
+//! Service, EndpointSlice ─► ServiceState ─► backends, endpoints
+//!                           │ is scaled by
+//! Deployment, StatefulSet, ScaledObject ─► workloads
+//! ```
+//! A change makes new only what stands to the right of it, so that one pod that becomes ready costs the
+//! same among ten routes and among ten thousand.
+
+mod endpoints;
+mod http_route;
+mod ingress;
+mod objects;
+mod reader;
+mod service;
+mod table;
+mod workload;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+
+use wakegate_core::RouteTable;
+
+pub use self::endpoints::{PortEndpoints, ServiceEndpoints};
+pub use self::reader::Origin;
+
+use self::{
+    objects::{Objects, Replaced, put, service_of},
+    reader::RouteObject,
+    service::ServiceState,
+    table::Table,
+    workload::WorkloadId,
+};
+use crate::{
+    object::{Finding, Kind, Object, ObjectId},
+    snapshot::Snapshot,
+};
+
+/// `namespace/name` of a Service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceId {
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+/// All that was observed, and the table that follows from it.
+#[derive(Debug, Default)]
+pub struct Index {
+    objects: Objects,
+    routes: BTreeMap<ObjectId, RouteObject>,
+    /// The route objects that name a Service.
+    users: BTreeMap<ServiceId, BTreeSet<ObjectId>>,
+    services: BTreeMap<ServiceId, ServiceState>,
+    /// The Services, of those that routes lead to, that a workload stands behind.
+    members: BTreeMap<WorkloadId, BTreeSet<ServiceId>>,
+    /// For what it finds: routes that get nothing.
+    precedence: RouteTable,
+    /// What the source found before any object was made.
+    source_findings: Vec<Finding>,
+    table: Table,
+}
+
+/// What is to be made new.
+#[derive(Debug, Default)]
+struct Dirty {
+    routes: BTreeSet<ObjectId>,
+    services: BTreeSet<ServiceId>,
+    workloads: BTreeSet<WorkloadId>,
+}
+
+impl Index {
+    /// Takes in changed objects and all that the source found; returns the next snapshot, or nothing
+    /// when there is no difference.
+    pub fn apply(
+        &mut self,
+        changes: Vec<(ObjectId, Option<Object>)>,
+        source_findings: Vec<Finding>,
+    ) -> Option<Arc<Snapshot>> {
+        let mut dirty = Dirty::default();
+        for (id, object) in changes {
+            if let Some(replaced) = self.objects.set(&id, object) {
+                self.mark(&id, &replaced, &mut dirty);
+            }
+        }
+        for id in std::mem::take(&mut dirty.routes) {
+            self.renew_route(&id, &mut dirty);
+        }
+        for id in std::mem::take(&mut dirty.services) {
+            self.renew_service(&id, &mut dirty);
+        }
+        for id in std::mem::take(&mut dirty.workloads) {
+            self.renew_workload(&id);
+        }
+        self.source_findings = source_findings;
+        self.table.set_findings("files", &self.source_findings);
+        if self.table.has_changed_routes() {
+            let found = table::precedence_findings(&self.precedence);
+            self.table.set_findings("precedence", &found);
+        }
+        self.table.commit()
+    }
+
+    /// The table as it is.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.table.snapshot()
+    }
+
+    /// Objects of each kind.
+    pub fn n_objects(&self) -> BTreeMap<Kind, usize> {
+        self.objects.count()
+    }
+
+    /// What follows from a changed object, at first hand.
+    fn mark(&self, id: &ObjectId, replaced: &Replaced, dirty: &mut Dirty) {
+        match id.kind {
+            Kind::HttpRoute | Kind::Ingress => {
+                dirty.routes.insert(id.clone());
+            }
+            Kind::Service => {
+                let service = ServiceId::from(id);
+                dirty
+                    .routes
+                    .extend(self.users.get(&service).into_iter().flatten().cloned());
+                dirty.services.insert(service);
+            }
+            Kind::EndpointSlice | Kind::Deployment | Kind::StatefulSet | Kind::ScaledObject => {
+                for object in replaced.versions() {
+                    self.mark_services(id, object, dirty);
+                }
+            }
+        }
+    }
+
+    fn mark_services(&self, id: &ObjectId, object: &Object, dirty: &mut Dirty) {
+        let target = match object {
+            Object::EndpointSlice(slice) => {
+                dirty.services.extend(service_of(&id.namespace, slice));
+                return;
+            }
+            Object::Workload(workload) => {
+                let selecting = self.objects.may_select(&id.namespace, workload);
+                dirty.services.extend(selecting.cloned());
+                (id.kind.as_str(), &*id.name)
+            }
+            Object::ScaledObject(object) => object.target(),
+            Object::Service(_) | Object::HttpRoute(_) | Object::Ingress(_) => return,
+        };
+        let workload = WorkloadId {
+            namespace: Arc::clone(&id.namespace),
+            kind: target.0.to_owned(),
+            name: target.1.to_owned(),
+        };
+        dirty
+            .services
+            .extend(self.members.get(&workload).into_iter().flatten().cloned());
+        dirty.workloads.insert(workload);
+    }
+
+    fn renew_route(&mut self, id: &ObjectId, dirty: &mut Dirty) {
+        let new = match self.objects.get(id) {
+            Some(Object::HttpRoute(route)) => Some(http_route::read(id, route, &self.objects)),
+            Some(Object::Ingress(ingress)) => Some(ingress::read(id, ingress, &self.objects)),
+            _ => None,
+        };
+        let old = self.routes.remove(id);
+        for (routes, is_there) in [(&old, false), (&new, true)] {
+            for service in routes.iter().flat_map(|routes| &routes.names) {
+                put(&mut self.users, service.clone(), id.clone(), is_there);
+                dirty.services.insert(service.clone());
+            }
+        }
+        let changed = self.table.set_routes(old.as_ref(), new.as_ref());
+        self.precedence.apply(changed.upserted, &changed.removed);
+        let findings = new
+            .as_ref()
+            .map(|new| new.findings.as_slice())
+            .unwrap_or_default();
+        self.table.set_findings(&id.to_string(), findings);
+        self.routes.extend(new.map(|new| (id.clone(), new)));
+    }
+
+    fn renew_workload(&mut self, id: &WorkloadId) {
+        let members = self.members.get(id);
+        let message = members.map(|members| self.workload_message(id, members));
+        self.table.set_workload(id.text(), message);
+    }
+
+    /// The objects whose routes lead to a Service.
+    fn users_of(&self, id: &ServiceId) -> impl Iterator<Item = (&ObjectId, &RouteObject)> {
+        let users = self.users.get(id).into_iter().flatten();
+        let with_routes = users.filter_map(|user| Some((user, self.routes.get(user)?)));
+        with_routes.filter(|(_, routes)| routes.targets.contains_key(id))
+    }
+}
+
+impl ServiceId {
+    /// The Service as an object.
+    pub fn object(&self) -> ObjectId {
+        ObjectId::new(
+            Kind::Service,
+            Arc::clone(&self.namespace),
+            Arc::clone(&self.name),
+        )
+    }
+}
+
+impl From<&ObjectId> for ServiceId {
+    fn from(id: &ObjectId) -> Self {
+        Self {
+            namespace: Arc::clone(&id.namespace),
+            name: Arc::clone(&id.name),
+        }
+    }
+}
+
+impl fmt::Display for ServiceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}

@@ -1,0 +1,227 @@
+//! Every metric of the control plane, with its labels and help text.
+
+use std::{fmt, sync::atomic::AtomicU64, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+use crate::{index::Index, object::Kind, snapshot::Snapshot};
+
+/// The metrics of the control plane. A clone is a handle to the same.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    reloads: Counter<u64, AtomicU64>,
+    reload_seconds: Histogram,
+    objects: Family<KindLabel, Gauge>,
+    entities: Family<EntityLabel, Gauge>,
+    ready_backends: Gauge,
+    findings: Gauge,
+    updates: Family<UpdateLabel, Counter>,
+    acks: Family<AckLabel, Counter>,
+    eds_responses: Counter,
+    eds_refusals: Counter,
+}
+
+/// What an update brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UpdateKind {
+    /// The whole table.
+    Full,
+    /// What differs.
+    Difference,
+}
+
+/// What became of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AckOutcome {
+    /// It is in force.
+    Applied,
+    /// The subscriber did not take it.
+    Refused,
+    /// The subscriber did not answer.
+    TimedOut,
+}
+
+/// What the table consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum EntityKind {
+    Route,
+    Backend,
+    Workload,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EntityLabel {
+    kind: EntityKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct UpdateLabel {
+    kind: UpdateKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AckLabel {
+    outcome: AckOutcome,
+}
+
+/// From one file that changed to ten thousand that are read.
+const RELOAD_BUCKETS: [f64; 8] = [0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.1, 1.0, 10.0];
+
+impl Metrics {
+    /// Adds all metrics to `registry`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            reloads: Counter::default(),
+            reload_seconds: Histogram::new(RELOAD_BUCKETS),
+            objects: Family::default(),
+            entities: Family::default(),
+            ready_backends: Gauge::default(),
+            findings: Gauge::default(),
+            updates: Family::default(),
+            acks: Family::default(),
+            eds_responses: Counter::default(),
+            eds_refusals: Counter::default(),
+        };
+        let all = registry.sub_registry_with_prefix("wakegate_control_plane");
+        all.register(
+            "reloads",
+            "Times that changed manifests were read",
+            metrics.reloads.clone(),
+        );
+        let reload_seconds = metrics.reload_seconds.clone();
+        all.register(
+            "reload_seconds",
+            "Time from the read to the next table",
+            reload_seconds,
+        );
+        all.register("objects", "Objects that are read", metrics.objects.clone());
+        all.register(
+            "entities",
+            "What the table consists of",
+            metrics.entities.clone(),
+        );
+        let ready_backends = metrics.ready_backends.clone();
+        all.register(
+            "ready_backends",
+            "Backends with a ready endpoint",
+            ready_backends,
+        );
+        all.register(
+            "findings",
+            "Things that are wrong with objects",
+            metrics.findings.clone(),
+        );
+        all.register(
+            "updates",
+            "Updates sent to filters and scalers",
+            metrics.updates.clone(),
+        );
+        all.register("acks", "What became of updates", metrics.acks.clone());
+        let eds_responses = metrics.eds_responses.clone();
+        all.register("eds_responses", "Responses sent to Envoys", eds_responses);
+        let eds_refusals = metrics.eds_refusals.clone();
+        all.register(
+            "eds_refusals",
+            "Responses that an Envoy refused",
+            eds_refusals,
+        );
+        metrics
+    }
+
+    /// Manifests were read and made a table, or none that differs.
+    pub fn reloaded(&self, took: Duration, index: &Index, snapshot: &Snapshot) {
+        self.reloads.inc();
+        self.reload_seconds.observe(took.as_secs_f64());
+        for (kind, n_objects) in index.n_objects() {
+            self.objects
+                .get_or_create(&KindLabel { kind })
+                .set(gauge(n_objects));
+        }
+        for (kind, n_entities) in [
+            (EntityKind::Route, snapshot.routes.len()),
+            (EntityKind::Backend, snapshot.backends.len()),
+            (EntityKind::Workload, snapshot.workloads.len()),
+        ] {
+            self.entities
+                .get_or_create(&EntityLabel { kind })
+                .set(gauge(n_entities));
+        }
+        let backends = snapshot.backends.values();
+        let n_ready = backends
+            .filter(|backend| backend.message.ready_endpoints > 0)
+            .count();
+        self.ready_backends.set(gauge(n_ready));
+        self.findings.set(gauge(snapshot.findings.len()));
+    }
+
+    /// An update began to be sent.
+    pub fn update_sent(&self, kind: UpdateKind) {
+        self.updates.get_or_create(&UpdateLabel { kind }).inc();
+    }
+
+    /// An update was answered, or not.
+    pub fn acked(&self, outcome: AckOutcome) {
+        self.acks.get_or_create(&AckLabel { outcome }).inc();
+    }
+
+    /// An Envoy was sent endpoints.
+    pub fn eds_sent(&self) {
+        self.eds_responses.inc();
+    }
+
+    /// An Envoy refused endpoints.
+    pub fn eds_refused(&self) {
+        self.eds_refusals.inc();
+    }
+}
+
+fn gauge(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+impl EncodeLabelValue for Kind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        self.as_str().encode(encoder)
+    }
+}
+
+impl EncodeLabelValue for EntityKind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        match self {
+            Self::Route => "route",
+            Self::Backend => "backend",
+            Self::Workload => "workload",
+        }
+        .encode(encoder)
+    }
+}
+
+impl EncodeLabelValue for UpdateKind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        match self {
+            Self::Full => "full",
+            Self::Difference => "difference",
+        }
+        .encode(encoder)
+    }
+}
+
+impl EncodeLabelValue for AckOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        match self {
+            Self::Applied => "applied",
+            Self::Refused => "refused",
+            Self::TimedOut => "timed_out",
+        }
+        .encode(encoder)
+    }
+}

@@ -1,0 +1,135 @@
+//! The Routes server: every subscriber gets the difference between what it has and the newest snapshot.
+//!
+//! State is whole snapshots in a watch channel, so that a subscriber that does not read costs nothing:
+//! what it missed is one difference when it reads again. One update is in flight until its ack.
+
+mod chunks;
+mod scope;
+mod subscription;
+mod view;
+mod workers;
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use futures::{Stream, stream};
+use tokio::{sync::watch, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+use wakegate_wire::v1::{self, routes_server::Routes, routes_server::RoutesServer, watch_request};
+
+pub use self::workers::{WorkerReport, Workers};
+
+use self::{scope::Scope, subscription::Subscription, view::Views, workers::Seat};
+use crate::{metrics::Metrics, snapshot::Snapshot};
+
+/// The newest snapshot; none before the first load.
+pub type Snapshots = watch::Receiver<Option<Arc<Snapshot>>>;
+
+/// The version of the protocol that is spoken here.
+const PROTOCOL: u32 = 1;
+
+/// How long a new stream may take to say who it is.
+const HELLO_LIMIT: Duration = Duration::from_secs(5);
+
+/// A subscriber says little: a hello, and acks.
+const MAX_REQUEST_BYTES: usize = 64 << 10;
+
+/// The longest name that a subscriber may give itself.
+const MAX_NAME: usize = 256;
+
+/// Serves `Routes/Watch`.
+#[derive(Clone, Debug)]
+pub struct Push {
+    shared: Arc<Shared>,
+}
+
+/// What all subscriptions have in common.
+#[derive(Debug)]
+struct Shared {
+    snapshots: Snapshots,
+    views: Views,
+    workers: Workers,
+    metrics: Metrics,
+    shutdown: CancellationToken,
+}
+
+impl Push {
+    /// A server that pushes what comes through `snapshots`, until the shutdown.
+    pub fn new(
+        snapshots: Snapshots,
+        workers: Workers,
+        metrics: Metrics,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let views = Views::default();
+        Self {
+            shared: Arc::new(Shared {
+                snapshots,
+                views,
+                workers,
+                metrics,
+                shutdown,
+            }),
+        }
+    }
+
+    /// The gRPC service.
+    pub fn into_service(self) -> RoutesServer<Self> {
+        RoutesServer::new(self).max_decoding_message_size(MAX_REQUEST_BYTES)
+    }
+}
+
+#[tonic::async_trait]
+impl Routes for Push {
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<v1::WatchResponse, Status>> + Send>>;
+
+    async fn watch(
+        &self,
+        request: Request<Streaming<v1::WatchRequest>>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let mut inbound = request.into_inner();
+        let first = timeout(HELLO_LIMIT, inbound.message())
+            .await
+            .map_err(|_| Status::deadline_exceeded("no hello came"))??;
+        let Some(watch_request::Request::Hello(hello)) = first.and_then(|first| first.request)
+        else {
+            return Err(Status::invalid_argument(
+                "the first request must be a hello",
+            ));
+        };
+        check(&hello)?;
+        let scope = Scope::try_from(&hello).map_err(Status::invalid_argument)?;
+        let seat = Seat::take(&self.shared.workers, &hello);
+        let subscription = Subscription::new(Arc::clone(&self.shared), inbound, scope, seat);
+        let subscription = subscription.having(&hello.version);
+        let updates = stream::unfold(Some(subscription), async |subscription| {
+            let mut subscription = subscription?;
+            match subscription.next().await? {
+                Ok(response) => Some((Ok(response), Some(subscription))),
+                Err(status) => Some((Err(status), None)),
+            }
+        });
+        Ok(Response::new(Box::pin(updates)))
+    }
+}
+
+#[expect(
+    clippy::result_large_err,
+    reason = "tonic's own type, made once per stream"
+)]
+fn check(hello: &v1::Hello) -> Result<(), Status> {
+    if hello.protocol != PROTOCOL {
+        let theirs = hello.protocol;
+        let reason = format!("protocol {theirs} is not spoken here, {PROTOCOL} is");
+        return Err(Status::failed_precondition(reason));
+    }
+    if hello.proxy.is_empty() {
+        return Err(Status::invalid_argument("the hello names no proxy"));
+    }
+    let names = [&hello.proxy, &hello.release, &hello.version];
+    if names.iter().any(|name| name.len() > MAX_NAME) {
+        let reason = format!("a name in the hello is longer than {MAX_NAME} bytes");
+        return Err(Status::invalid_argument(reason));
+    }
+    Ok(())
+}

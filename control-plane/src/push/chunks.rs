@@ -1,0 +1,123 @@
+//! A difference, cut into updates that are well below what a subscriber takes at once.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use wakegate_core::{BackendId, RouteId};
+use wakegate_wire::v1;
+
+use super::view::Difference;
+use crate::snapshot::{Entity, RouteEntry, Version};
+
+/// The size of an update, less what its framing takes. The protocol promises less than 1 MiB.
+const CHUNK_BYTES: usize = 900 << 10;
+
+/// What the framing of one item takes at the most: a tag and a length.
+const ITEM_BYTES: usize = 8;
+
+/// The updates of one difference, made one by one as they are sent.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    items: VecDeque<Item>,
+    is_full: bool,
+    version: Version,
+    is_over: bool,
+}
+
+#[derive(Debug)]
+enum Item {
+    Route(Arc<RouteEntry>),
+    RemovedRoute(RouteId),
+    Backend(Arc<Entity<v1::Backend>>),
+    RemovedBackend(BackendId),
+    Workload(Arc<Entity<v1::Workload>>),
+    RemovedWorkload(Arc<str>),
+}
+
+impl From<Difference> for Chunks {
+    fn from(difference: Difference) -> Self {
+        let mut items = VecDeque::new();
+        items.extend(difference.routes.into_iter().map(Item::Route));
+        items.extend(
+            difference
+                .removed_routes
+                .into_iter()
+                .map(Item::RemovedRoute),
+        );
+        items.extend(difference.backends.into_iter().map(Item::Backend));
+        items.extend(
+            difference
+                .removed_backends
+                .into_iter()
+                .map(Item::RemovedBackend),
+        );
+        items.extend(difference.workloads.into_iter().map(Item::Workload));
+        items.extend(
+            difference
+                .removed_workloads
+                .into_iter()
+                .map(Item::RemovedWorkload),
+        );
+        let Difference {
+            is_full, version, ..
+        } = difference;
+        Self {
+            items,
+            is_full,
+            version,
+            is_over: false,
+        }
+    }
+}
+
+impl Iterator for Chunks {
+    type Item = v1::Update;
+
+    fn next(&mut self) -> Option<v1::Update> {
+        if self.is_over {
+            return None;
+        }
+        let mut update = v1::Update {
+            full: self.is_full,
+            ..v1::Update::default()
+        };
+        self.is_full = false;
+        let mut n_bytes = 0;
+        while let Some(item) = self.items.pop_front() {
+            n_bytes += item.n_bytes() + ITEM_BYTES;
+            // One item larger than a chunk goes alone.
+            if n_bytes > CHUNK_BYTES && n_bytes > item.n_bytes() + ITEM_BYTES {
+                self.items.push_front(item);
+                return Some(update);
+            }
+            item.put(&mut update);
+        }
+        self.is_over = true;
+        update.last = true;
+        update.version = self.version.to_string();
+        Some(update)
+    }
+}
+
+impl Item {
+    fn n_bytes(&self) -> usize {
+        match self {
+            Self::Route(route) => route.entity.n_bytes,
+            Self::Backend(backend) => backend.n_bytes,
+            Self::Workload(workload) => workload.n_bytes,
+            Self::RemovedRoute(id) => id.as_str().len(),
+            Self::RemovedBackend(id) => id.as_str().len(),
+            Self::RemovedWorkload(id) => id.len(),
+        }
+    }
+
+    fn put(self, update: &mut v1::Update) {
+        match self {
+            Self::Route(route) => update.routes.push(route.entity.message.clone()),
+            Self::Backend(backend) => update.backends.push(backend.message.clone()),
+            Self::Workload(workload) => update.workloads.push(workload.message.clone()),
+            Self::RemovedRoute(id) => update.removed_routes.push(id.as_str().to_owned()),
+            Self::RemovedBackend(id) => update.removed_backends.push(id.as_str().to_owned()),
+            Self::RemovedWorkload(id) => update.removed_workloads.push(id.as_ref().to_owned()),
+        }
+    }
+}

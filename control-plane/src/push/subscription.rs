@@ -1,0 +1,210 @@
+//! One subscriber's stream: what it has, what is under way to it, what it says.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::FutureExt as _;
+use tokio::time::{self, Instant, Interval, MissedTickBehavior};
+use tonic::{Status, Streaming};
+use wakegate_wire::v1::{self, watch_request, watch_response};
+
+use super::{Shared, Snapshots, chunks::Chunks, scope::Scope, workers::Seat};
+use crate::metrics::{AckOutcome, UpdateKind};
+
+/// A subscriber hears something at least so often.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// How long an update may wait for its ack. A worker applies the largest table in a fraction of this;
+/// one that does not answer in time starts anew.
+const ACK_LIMIT: Duration = Duration::from_secs(10);
+
+/// One subscriber's stream. Polled only as fast as the subscriber reads.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    shared: Arc<Shared>,
+    inbound: Streaming<v1::WatchRequest>,
+    snapshots: Snapshots,
+    scope: Scope,
+    seat: Seat,
+    heartbeat: Interval,
+    /// The version that it has; none is no table, or one that it must not build upon.
+    has: Option<String>,
+    /// There may be something newer than what it has.
+    is_behind: bool,
+    chunks: Option<Chunks>,
+    in_flight: Option<InFlight>,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    version: String,
+    deadline: Instant,
+}
+
+/// What a stream woke up for.
+enum Woken {
+    Shutdown,
+    Request(Result<Option<v1::WatchRequest>, Status>),
+    Snapshot(bool),
+    Heartbeat,
+    AckOverdue,
+}
+
+impl Subscription {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        inbound: Streaming<v1::WatchRequest>,
+        scope: Scope,
+        seat: Seat,
+    ) -> Self {
+        let mut heartbeat = time::interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let snapshots = shared.snapshots.clone();
+        let (has, chunks, in_flight) = (None, None, None);
+        let is_behind = true;
+        Self {
+            shared,
+            inbound,
+            snapshots,
+            scope,
+            seat,
+            heartbeat,
+            has,
+            is_behind,
+            chunks,
+            in_flight,
+        }
+    }
+
+    /// With the version that the subscriber says it has.
+    pub(super) fn having(mut self, version: &str) -> Self {
+        self.has = (!version.is_empty()).then(|| version.to_owned());
+        self
+    }
+
+    /// What is sent next; nothing when the stream ends well.
+    pub(super) async fn next(&mut self) -> Option<Result<v1::WatchResponse, Status>> {
+        loop {
+            if let Some(update) = self.next_chunk() {
+                return Some(Ok(response(watch_response::Response::Update(update))));
+            }
+            match self.wake().await {
+                Woken::Shutdown | Woken::Snapshot(false) | Woken::Request(Ok(None)) => return None,
+                Woken::Snapshot(true) => self.is_behind = true,
+                Woken::Request(Ok(Some(request))) => {
+                    if let Err(status) = self.on_request(request) {
+                        return Some(Err(status));
+                    }
+                }
+                Woken::Request(Err(error)) => {
+                    tracing::debug!(proxy = self.seat.proxy(), %error, "subscriber is gone");
+                    return None;
+                }
+                Woken::Heartbeat => {
+                    let workers = self.seat.n_workers();
+                    let heartbeat = v1::Heartbeat { workers };
+                    return Some(Ok(response(watch_response::Response::Heartbeat(heartbeat))));
+                }
+                Woken::AckOverdue => {
+                    self.shared.metrics.acked(AckOutcome::TimedOut);
+                    let reason = format!("no ack came within {ACK_LIMIT:?}");
+                    return Some(Err(Status::deadline_exceeded(reason)));
+                }
+            }
+        }
+    }
+
+    /// The next part of what is under way, or the first of what is to be.
+    fn next_chunk(&mut self) -> Option<v1::Update> {
+        if self.chunks.is_none() && self.in_flight.is_none() && self.is_behind {
+            self.begin();
+        }
+        let update = self.chunks.as_mut()?.next()?;
+        if update.last {
+            self.chunks = None;
+            let deadline = Instant::now() + ACK_LIMIT;
+            self.in_flight = Some(InFlight {
+                version: update.version.clone(),
+                deadline,
+            });
+        }
+        Some(update)
+    }
+
+    fn begin(&mut self) {
+        let Some(snapshot) = self.snapshots.borrow_and_update().clone() else {
+            return;
+        };
+        self.is_behind = false;
+        let has = self.has.as_deref();
+        let Some(difference) = self.shared.views.difference(&self.scope, &snapshot, has) else {
+            // It said so itself, by its hello or its last ack.
+            self.seat.applied(self.has.clone().unwrap_or_default());
+            return;
+        };
+        let kind = if difference.is_full {
+            UpdateKind::Full
+        } else {
+            UpdateKind::Difference
+        };
+        self.shared.metrics.update_sent(kind);
+        self.chunks = Some(Chunks::from(difference));
+    }
+
+    async fn wake(&mut self) -> Woken {
+        let overdue = self.in_flight.as_ref().map(|in_flight| in_flight.deadline);
+        let overdue = match overdue {
+            Some(deadline) => time::sleep_until(deadline).left_future(),
+            None => std::future::pending().right_future(),
+        };
+        tokio::select! {
+            () = self.shared.shutdown.cancelled() => Woken::Shutdown,
+            request = self.inbound.message() => Woken::Request(request),
+            changed = self.snapshots.changed() => Woken::Snapshot(changed.is_ok()),
+            () = self.seat.workers_changed() => Woken::Heartbeat,
+            _ = self.heartbeat.tick() => Woken::Heartbeat,
+            () = overdue => Woken::AckOverdue,
+        }
+    }
+
+    #[expect(
+        clippy::result_large_err,
+        reason = "tonic's own type, made once per stream"
+    )]
+    fn on_request(&mut self, request: v1::WatchRequest) -> Result<(), Status> {
+        let v1::Ack { version, error } = match request.request {
+            Some(watch_request::Request::Ack(ack)) => ack,
+            Some(watch_request::Request::Hello(_)) => {
+                return Err(Status::invalid_argument("a stream has one hello"));
+            }
+            // A newer peer may say what is not known here.
+            None => return Ok(()),
+        };
+        if self
+            .in_flight
+            .as_ref()
+            .is_none_or(|in_flight| in_flight.version != version)
+        {
+            return Ok(());
+        }
+        self.in_flight = None;
+        if error.is_empty() {
+            self.shared.metrics.acked(AckOutcome::Applied);
+            self.seat.applied(version.clone());
+            self.has = Some(version);
+            return Ok(());
+        }
+        // The old table goes on there. What it refused is not sent again; the next table is, whole.
+        let (proxy, worker) = (self.seat.proxy(), self.seat.worker());
+        tracing::warn!(proxy, worker, version, error, "table was refused");
+        self.shared.metrics.acked(AckOutcome::Refused);
+        self.seat.refused(version, error);
+        self.has = None;
+        Ok(())
+    }
+}
+
+fn response(response: watch_response::Response) -> v1::WatchResponse {
+    v1::WatchResponse {
+        response: Some(response),
+    }
+}

@@ -1,0 +1,174 @@
+//! The table as it is handed on: whole, immutable, with the few last changes that led to it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt,
+    sync::Arc,
+};
+
+use prost::Message;
+use sha2::{Digest as _, Sha256};
+use wakegate_core::{BackendId, RouteId};
+use wakegate_wire::v1;
+
+use crate::{
+    index::{Origin, ServiceEndpoints, ServiceId},
+    object::Finding,
+};
+
+/// Changes that a snapshot remembers. A subscriber further behind gets everything.
+pub const HISTORY: usize = 64;
+
+/// One state of everything that is pushed.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Grows by one with each change; means nothing outside of this process.
+    pub sequence: u64,
+    /// The routes.
+    pub routes: Arc<BTreeMap<RouteId, Arc<RouteEntry>>>,
+    /// The backends that routes lead to.
+    pub backends: Arc<BTreeMap<BackendId, Arc<Entity<v1::Backend>>>>,
+    /// The workloads behind them, by id.
+    pub workloads: Arc<BTreeMap<Arc<str>, Arc<Entity<v1::Workload>>>>,
+    /// The endpoints of every Service, routed to or not.
+    pub services: Arc<BTreeMap<ServiceId, Arc<ServiceEndpoints>>>,
+    /// What is wrong with which object.
+    pub findings: Arc<BTreeSet<Finding>>,
+    /// The last changes, the newest last.
+    pub recent: VecDeque<Arc<Changed>>,
+}
+
+/// A route, and what decides who gets it.
+#[derive(Debug)]
+pub struct RouteEntry {
+    /// The route.
+    pub entity: Entity<v1::Route>,
+    /// The object that it comes from.
+    pub origin: Arc<Origin>,
+    /// The backends that it leads to.
+    pub backends: Vec<BackendId>,
+}
+
+/// A message with its digest and its size, both of which are needed more often than it changes.
+#[derive(Debug)]
+pub struct Entity<M> {
+    /// The message.
+    pub message: M,
+    /// Its share in the version of a table.
+    pub digest: Version,
+    /// Its size on the wire.
+    pub n_bytes: usize,
+}
+
+/// The ids of what differs between a snapshot and the one before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// The snapshot that has the change.
+    pub sequence: u64,
+    /// Routes that came, went or differ.
+    pub routes: BTreeSet<RouteId>,
+    /// Backends.
+    pub backends: BTreeSet<BackendId>,
+    /// Workloads.
+    pub workloads: BTreeSet<Arc<str>>,
+    /// Services whose endpoints differ.
+    pub services: BTreeSet<ServiceId>,
+}
+
+/// A digest of the content of a table: the sum of those of its entities, whatever their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(u128);
+
+/// What an entity is, so that two of different kinds never have one digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tag {
+    /// A route.
+    Route,
+    /// A backend.
+    Backend,
+    /// A workload.
+    Workload,
+}
+
+impl Snapshot {
+    /// All that changed since the snapshot `sequence`; none if that is too long ago.
+    pub fn changed_since(&self, sequence: u64) -> Option<Changed> {
+        let n_steps = usize::try_from(self.sequence.checked_sub(sequence)?).ok()?;
+        let first = self.recent.len().checked_sub(n_steps)?;
+        let mut all = Changed {
+            sequence: self.sequence,
+            ..Changed::default()
+        };
+        for changed in self.recent.iter().skip(first) {
+            all.routes.extend(changed.routes.iter().cloned());
+            all.backends.extend(changed.backends.iter().cloned());
+            all.workloads.extend(changed.workloads.iter().cloned());
+            all.services.extend(changed.services.iter().cloned());
+        }
+        Some(all)
+    }
+}
+
+impl Changed {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            sequence: _,
+            routes,
+            backends,
+            workloads,
+            services,
+        } = self;
+        routes.is_empty() && backends.is_empty() && workloads.is_empty() && services.is_empty()
+    }
+}
+
+impl<M: Message> Entity<M> {
+    /// Measures and digests a message.
+    pub fn new(tag: Tag, message: M) -> Self {
+        let bytes = message.encode_to_vec();
+        let hash = Sha256::new()
+            .chain_update([tag.byte()])
+            .chain_update(&bytes)
+            .finalize();
+        let half = hash
+            .iter()
+            .take(16)
+            .fold(0, |half, byte| (half << 8) | u128::from(*byte));
+        Self {
+            message,
+            digest: Version(half),
+            n_bytes: bytes.len(),
+        }
+    }
+}
+
+impl Version {
+    /// The version after an entity came.
+    #[must_use]
+    pub fn with(self, digest: Self) -> Self {
+        Self(self.0.wrapping_add(digest.0))
+    }
+
+    /// The version after an entity went.
+    #[must_use]
+    pub fn without(self, digest: Self) -> Self {
+        Self(self.0.wrapping_sub(digest.0))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl Tag {
+    fn byte(self) -> u8 {
+        match self {
+            Self::Route => b'r',
+            Self::Backend => b'b',
+            Self::Workload => b'w',
+        }
+    }
+}

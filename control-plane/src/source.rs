@@ -1,0 +1,4 @@
+//! Where objects come from. A source turns what it sees into changes of the index.
+
+pub mod document;
+pub mod files;

@@ -1,0 +1,95 @@
+//! One file of manifests: its documents, and the object or the error of each.
+
+mod decode;
+mod split;
+
+use serde_json::Value;
+
+use self::{decode::Described, split::Document};
+use crate::object::{Object, ObjectId};
+
+/// What one document of a file is.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// Its place in the file, from 1.
+    pub document: usize,
+    /// What it says.
+    pub content: Result<Content, DocumentError>,
+}
+
+/// A document that says something.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// An object of a kind that is read.
+    Object(ObjectId, Box<Object>),
+    /// A kind that is none of ours.
+    Ignored(String),
+}
+
+/// A document that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentError {
+    /// The object, where that much can be read.
+    pub object: Option<ObjectId>,
+    /// The field, where the error is in one.
+    pub field: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// Reads every document of a file; a `List` counts as its items.
+pub fn parse(text: &str) -> Vec<Parsed> {
+    let mut all = Vec::new();
+    for document in split::documents(text) {
+        let contents = match value(&document) {
+            Ok(value) => decode::items(value)
+                .into_iter()
+                .map(decode::object)
+                .collect(),
+            Err(error) => vec![Err(error)],
+        };
+        let index = document.index;
+        all.extend(contents.into_iter().map(|content| Parsed {
+            document: index,
+            content,
+        }));
+    }
+    all
+}
+
+fn value(document: &Document<'_>) -> Result<Value, DocumentError> {
+    let read = |text: &str| {
+        let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+        serde_saphyr::from_str_with_options::<Value>(text, options)
+    };
+    let error = match read(document.text) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    // Once more, for its place in the file: only errors pay for the empty lines.
+    let padded = "\n".repeat(document.n_lines_before) + document.text;
+    Err(bad_yaml(read(&padded).err().unwrap_or(error)))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "fits map_err")]
+fn bad_yaml(error: serde_saphyr::Error) -> DocumentError {
+    let reason = error.to_string().replace('\n', "; ");
+    DocumentError {
+        object: None,
+        field: String::new(),
+        reason,
+    }
+}
+
+impl DocumentError {
+    fn of(described: &Described, field: &str, reason: impl Into<String>) -> Self {
+        Self {
+            object: described.id.clone(),
+            field: field.to_owned(),
+            reason: reason.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! A document's value -> the object that it describes.
+
+use k8s_openapi::{
+    api::{
+        apps::v1::{Deployment, StatefulSet},
+        core::v1::PodTemplateSpec,
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Content, DocumentError};
+use crate::object::{Kind, Object, ObjectId, WorkloadObject};
+
+/// What a document says of itself before its fields are looked at.
+#[derive(Debug, Default)]
+pub(super) struct Described {
+    pub(super) id: Option<ObjectId>,
+}
+
+/// The items of a `List`, else the value alone.
+pub(super) fn items(mut value: Value) -> Vec<Value> {
+    let is_list = value
+        .get("kind")
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind == "List");
+    match value.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) if is_list => items,
+        _ => vec![value],
+    }
+}
+
+pub(super) fn object(mut value: Value) -> Result<Content, DocumentError> {
+    let mut described = Described::default();
+    if !value.is_object() {
+        let reason = format!(
+            "expected an object with apiVersion and kind, found {}",
+            type_of(&value)
+        );
+        return Err(DocumentError::of(&described, "", reason));
+    }
+    let kind_name = required(&value, "/kind", &described)?.to_owned();
+    let api_version = required(&value, "/apiVersion", &described)?.to_owned();
+    let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+    let Some(kind) = Kind::ALL
+        .into_iter()
+        .find(|kind| is_same(*kind, group, &kind_name))
+    else {
+        return Ok(Content::Ignored(format!("{api_version} {kind_name}")));
+    };
+    let id = identity(kind, &value, &described)?;
+    described.id = Some(id.clone());
+    if api_version != kind.api_version() {
+        let reason = format!("{api_version:?} is not read; {} is", kind.api_version());
+        return Err(DocumentError::of(&described, "apiVersion", reason));
+    }
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("namespace".to_owned(), Value::from(&*id.namespace));
+    }
+    let object = typed(kind, value).map_err(|(field, reason)| {
+        let field = if field == "." { String::new() } else { field };
+        DocumentError::of(&described, &field, reason)
+    })?;
+    Ok(Content::Object(id, Box::new(object)))
+}
+
+/// An older or newer version of a kind is that kind, so that it is refused and not passed over.
+fn is_same(kind: Kind, group: &str, name: &str) -> bool {
+    let own = kind
+        .api_version()
+        .rsplit_once('/')
+        .map_or("", |(group, _)| group);
+    kind.as_str() == name && (own == group || group == "extensions")
+}
+
+fn identity(kind: Kind, value: &Value, described: &Described) -> Result<ObjectId, DocumentError> {
+    let name = required(value, "/metadata/name", described)?;
+    let namespace = match value.pointer("/metadata/namespace") {
+        None | Some(Value::Null) => "default",
+        Some(_) => required(value, "/metadata/namespace", described)?,
+    };
+    for (field, text) in [("metadata.name", name), ("metadata.namespace", namespace)] {
+        if !is_dns_name(text) {
+            let reason = format!("{text:?} is no name: lower-case letters, digits, - and . are");
+            return Err(DocumentError::of(described, field, reason));
+        }
+    }
+    Ok(ObjectId::new(kind, namespace, name))
+}
+
+/// Names become parts of ids, which are parted by `/`.
+fn is_dns_name(text: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_end = |byte: Option<u8>| byte.is_some_and(is_inner);
+    is_end(text.bytes().next())
+        && is_end(text.bytes().last())
+        && text.len() <= 253
+        && text
+            .bytes()
+            .all(|byte| is_inner(byte) || matches!(byte, b'-' | b'.'))
+}
+
+fn required<'a>(
+    value: &'a Value,
+    pointer: &str,
+    described: &Described,
+) -> Result<&'a str, DocumentError> {
+    let field = pointer.trim_start_matches('/').replace('/', ".");
+    match value.pointer(pointer) {
+        None | Some(Value::Null) => Err(DocumentError::of(described, &field, "missing")),
+        Some(Value::String(text)) => Ok(text),
+        Some(other) => {
+            let reason = format!("expected a string, found {}", type_of(other));
+            Err(DocumentError::of(described, &field, reason))
+        }
+    }
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a bool",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
+}
+
+/// Field and reason.
+type Refusal = (String, String);
+
+fn typed(kind: Kind, value: Value) -> Result<Object, Refusal> {
+    let object = match kind {
+        Kind::Service => Object::Service(field_by_field(value)?),
+        Kind::EndpointSlice => Object::EndpointSlice(field_by_field(value)?),
+        Kind::HttpRoute => Object::HttpRoute(field_by_field(value)?),
+        Kind::Ingress => Object::Ingress(field_by_field(value)?),
+        Kind::ScaledObject => Object::ScaledObject(field_by_field(value)?),
+        Kind::Deployment => {
+            let deployment: Deployment = field_by_field(value)?;
+            let spec = deployment.spec.unwrap_or_default();
+            workload(deployment.metadata, spec.replicas, spec.template)
+        }
+        Kind::StatefulSet => {
+            let stateful_set: StatefulSet = field_by_field(value)?;
+            let spec = stateful_set.spec.unwrap_or_default();
+            workload(stateful_set.metadata, spec.replicas, spec.template)
+        }
+    };
+    Ok(object)
+}
+
+fn workload(metadata: ObjectMeta, replicas: Option<i32>, template: PodTemplateSpec) -> Object {
+    let replicas = replicas.map_or(1, |replicas| u32::try_from(replicas).unwrap_or(0));
+    let pod_labels = template
+        .metadata
+        .and_then(|pod| pod.labels)
+        .unwrap_or_default();
+    Object::Workload(Box::new(WorkloadObject {
+        metadata,
+        replicas,
+        pod_labels,
+    }))
+}
+
+fn field_by_field<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| (error.path().to_string(), error.inner().to_string()))
+}
