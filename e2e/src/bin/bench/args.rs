@@ -71,10 +71,19 @@ impl Args {
     pub(crate) fn our_filter(&self) -> Filter {
         Filter::Wasm {
             module: self.filter.clone(),
-            settings: json!({
+            configuration: json!({
                 "control_plane": { "cluster": "wakegate-control-plane" },
                 "scaler": { "cluster": "wakegate-scaler" },
-            }),
+            })
+            .to_string(),
+        }
+    }
+
+    /// The filter without logic.
+    pub(crate) fn empty_filter(&self, configuration: &str) -> Filter {
+        Filter::Wasm {
+            module: self.empty_filter.clone(),
+            configuration: configuration.to_owned(),
         }
     }
 }

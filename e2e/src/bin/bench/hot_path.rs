@@ -13,7 +13,7 @@ use wakegate_e2e::{Daemon, Manifests};
 
 use crate::args::Args;
 use crate::load::Load;
-use crate::proxy::{Filter, Plan, Proxy};
+use crate::proxy::{Plan, Proxy};
 use crate::stats::{Ratio, median};
 
 /// Traffic goes to so many hosts, whatever the size of the table: as in life, a few of many are busy.
@@ -175,11 +175,7 @@ async fn contest(
         Proxy::start(&args.envoy, &plan, folder.path(), ENVOY_CORE).await
     };
     let filter = start("filter", vec![args.our_filter()]).await?;
-    let empty_filter = Filter::Wasm {
-        module: args.empty_filter.clone(),
-        settings: json!({}),
-    };
-    let empty = start("empty", vec![empty_filter]).await?;
+    let empty = start("empty", vec![args.empty_filter("")]).await?;
     let bare = start("bare", Vec::new()).await?;
     filter.has_table().await?;
     Ok(Contest {

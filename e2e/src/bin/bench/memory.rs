@@ -1,4 +1,4 @@
-//! What Envoy keeps for requests that wait: held by our filter, and paused by a filter of Envoy's own.
+//! What Envoy keeps for requests that wait: held by our filter, and by others.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +10,6 @@ use futures::{FutureExt, StreamExt};
 use http::Response;
 use hyper::body::Incoming;
 use serde::Serialize;
-use serde_json::json;
 use wakegate_e2e::client::{H2, get};
 use wakegate_e2e::{Service, Stack, eventually};
 
@@ -29,24 +28,20 @@ pub(crate) struct Memory {
     pub(crate) n_held: usize,
     /// Held by our filter.
     pub(crate) held: f64,
-    /// Paused by Envoy's fault filter, no wasm.
+    /// Paused by a wasm filter that does nothing else.
     pub(crate) paused: f64,
-    /// The same behind the empty wasm filter.
-    pub(crate) paused_behind_empty: f64,
+    /// Delayed by Envoy's own fault filter, without wasm.
+    pub(crate) delayed: f64,
 }
 
 pub(crate) async fn measure(args: &Args) -> Result<Memory> {
     let room = (2 * N_HELD).to_string();
     let service = Service::new("app").with("max-held", &room);
     let stack = Stack::of(&[&service]).await?;
-    let empty = Filter::Wasm {
-        module: args.empty_filter.clone(),
-        settings: json!({}),
-    };
     let plans = [
         ("held", vec![args.our_filter()]),
-        ("paused", vec![Filter::Pause]),
-        ("paused-behind-empty", vec![empty, Filter::Pause]),
+        ("paused", vec![args.empty_filter("pause")]),
+        ("delayed", vec![Filter::Delay]),
     ];
     let mut figures = [vec![], vec![], vec![]];
     for _ in 0..args.n_memory_rounds() {
@@ -63,7 +58,7 @@ pub(crate) async fn measure(args: &Args) -> Result<Memory> {
         }
     }
     stack.finish().await?;
-    let [held, paused, paused_behind_empty] = figures.map(|mut bytes| {
+    let [held, paused, delayed] = figures.map(|mut bytes| {
         bytes.sort_by(f64::total_cmp);
         median(&bytes)
     });
@@ -71,7 +66,7 @@ pub(crate) async fn measure(args: &Args) -> Result<Memory> {
         n_held: N_HELD,
         held,
         paused,
-        paused_behind_empty,
+        delayed,
     })
 }
 

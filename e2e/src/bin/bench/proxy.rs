@@ -24,9 +24,12 @@ const TYPES: &str = "type.googleapis.com/envoy.extensions";
 #[derive(Debug, Clone)]
 pub(crate) enum Filter {
     /// A wasm module.
-    Wasm { module: PathBuf, settings: Value },
-    /// Envoy's own: pauses every request at its headers.
-    Pause,
+    Wasm {
+        module: PathBuf,
+        configuration: String,
+    },
+    /// Envoy's own: delays every request at its headers.
+    Delay,
 }
 
 /// What an Envoy shall be like.
@@ -228,7 +231,10 @@ impl Plan {
 impl Filter {
     fn config(&self) -> Value {
         match self {
-            Self::Wasm { module, settings } => json!({ "name": "wasm", "typed_config": {
+            Self::Wasm {
+                module,
+                configuration,
+            } => json!({ "name": "wasm", "typed_config": {
                 "@type": format!("{TYPES}.filters.http.wasm.v3.Wasm"),
                 "config": {
                     "name": "wakegate",
@@ -236,7 +242,7 @@ impl Filter {
                     "failure_policy": "FAIL_RELOAD",
                     "configuration": {
                         "@type": "type.googleapis.com/google.protobuf.StringValue",
-                        "value": settings.to_string(),
+                        "value": configuration,
                     },
                     "vm_config": {
                         "vm_id": "wakegate",
@@ -245,7 +251,7 @@ impl Filter {
                     },
                 },
             } }),
-            Self::Pause => json!({ "name": "fault", "typed_config": {
+            Self::Delay => json!({ "name": "fault", "typed_config": {
                 "@type": format!("{TYPES}.filters.http.fault.v3.HTTPFault"),
                 "delay": { "fixed_delay": "300s", "percentage": { "numerator": 100 } },
             } }),

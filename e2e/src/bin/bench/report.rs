@@ -75,14 +75,15 @@ impl Report {
             let what = format!("{} requests wait (HTTP/2)", memory.n_held);
             lines.extend(table(&what, "bytes of resident memory each"));
             lines.push(row("held by the filter", &format!("{:.0}", memory.held)));
-            lines.push(row(
-                "paused by Envoy's own fault filter",
-                &format!("{:.0}", memory.paused),
-            ));
-            let what = "the same behind the empty wasm filter";
-            lines.push(row(what, &format!("{:.0}", memory.paused_behind_empty)));
+            let what = "paused by a wasm filter that does nothing else";
+            lines.push(row(what, &format!("{:.0}", memory.paused)));
+            let what = "delayed by Envoy's own fault filter";
+            lines.push(row(what, &format!("{:.0}", memory.delayed)));
             let share = memory.held - memory.paused;
-            lines.push(row("the filter's share", &format!("{share:.0}")));
+            lines.push(row(
+                "the filter's share, beyond a pause",
+                &format!("{share:.0}"),
+            ));
             lines.push(String::new());
         }
         lines.join("\n")
