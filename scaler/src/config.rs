@@ -13,7 +13,7 @@ use wakegate_runtime::LogArgs;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "wakegate-scaler", version)]
 pub struct Args {
-    /// Where the control plane listens, such as http://wakegate-control-plane:18000
+    /// Where the control plane listens, such as `http://control-plane:18000`
     #[arg(long, env = "WAKEGATE_CONTROL_PLANE", value_name = "URI", value_parser = control_plane)]
     pub control_plane: Uri,
 
@@ -73,7 +73,7 @@ pub struct Config {
     pub control_plane: Uri,
     /// How the scaler calls itself.
     pub name: String,
-    /// Where Demand and ExternalScaler are served.
+    /// Where `Demand` and `ExternalScaler` are served.
     pub listen: SocketAddr,
     /// Where the admin server listens.
     pub admin_listen: SocketAddr,

@@ -34,7 +34,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// Where a scaler listens.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
-    /// Demand, ExternalScaler and health.
+    /// `Demand`, `ExternalScaler` and health.
     pub grpc: SocketAddr,
     /// `/live`, `/ready`, `/metrics`.
     pub admin: SocketAddr,

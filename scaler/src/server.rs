@@ -1,4 +1,4 @@
-//! The gRPC server: Demand for filters, ExternalScaler for KEDA, health for both.
+//! The gRPC server: `Demand` for filters, `ExternalScaler` for KEDA, health for both.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,6 @@
 //! What all parts share: the ledger, the workloads, and who waits for news of which workload.
 
+mod signals;
 mod trigger;
 
 use std::{
@@ -10,20 +11,18 @@ use std::{
 
 use parking_lot::Mutex;
 use thiserror::Error;
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wakegate_core::{
     Applied, Book, BookError, Instance, Key, Ledger, LedgerError, Metric, Question, Report, Scale,
     Unknown, Workload, scale,
 };
 
+use self::signals::Signals;
 use crate::metrics::Metrics;
 
+pub(crate) use self::signals::News;
 pub(crate) use self::trigger::{Trigger, TriggerError};
-
-/// News of a busy workload that is no edge waits for so long since the last: thousands of reports a
-/// second may name it, and a stream only looks for edges.
-const QUIET: Duration = Duration::from_secs(1);
 
 /// ScaledObjects whose stream was ended once already. Beyond, none is ended any more.
 const MAX_RESET: usize = 100_000;
@@ -49,23 +48,6 @@ struct Inner {
     pending: HashSet<String>,
     /// Namespace and name of the ScaledObjects whose stream was ended once since this start.
     reset: HashSet<(String, String)>,
-}
-
-/// How a workload's streams are woken.
-#[derive(Debug)]
-struct Signals {
-    /// When the report came that is the news.
-    demand: watch::Sender<Duration>,
-    targets: watch::Sender<()>,
-    told_at: Duration,
-}
-
-/// What a stream waits for.
-#[derive(Debug)]
-pub(crate) struct News {
-    pub(crate) id: String,
-    pub(crate) demand: watch::Receiver<Duration>,
-    pub(crate) targets: watch::Receiver<()>,
 }
 
 /// What is known for a trigger.
@@ -215,15 +197,7 @@ impl State {
     /// Listens for news of a workload.
     pub(crate) fn listen(&self, id: &str) -> News {
         let mut inner = self.inner.lock();
-        let signals = inner
-            .signals
-            .entry(id.to_owned())
-            .or_insert_with(Signals::new);
-        News {
-            id: id.to_owned(),
-            demand: signals.demand.subscribe(),
-            targets: signals.targets.subscribe(),
-        }
+        inner.signals.entry(id.to_owned()).or_default().listen(id)
     }
 
     /// Returns when there is a table.
@@ -296,31 +270,8 @@ impl Inner {
     fn signal_all(&mut self, id: &str, now: Duration) {
         self.signal(id, now, true);
         if let Some(signals) = self.signals.get(id) {
-            signals.targets.send_replace(());
+            signals.tell_targets();
         }
-    }
-}
-
-impl Signals {
-    fn new() -> Self {
-        Self {
-            demand: watch::Sender::new(Duration::ZERO),
-            targets: watch::Sender::new(()),
-            told_at: Duration::ZERO,
-        }
-    }
-
-    fn tell(&mut self, now: Duration, is_urgent: bool) -> bool {
-        let is_due = is_urgent || now.saturating_sub(self.told_at) >= QUIET;
-        if is_due {
-            self.told_at = now;
-            self.demand.send_replace(now);
-        }
-        is_due
-    }
-
-    fn is_idle(&self) -> bool {
-        self.demand.receiver_count() == 0 && self.targets.receiver_count() == 0
     }
 }
 

@@ -94,6 +94,12 @@ impl Scaler {
         }
     }
 
+    /// Drains, and is gone.
+    pub(crate) async fn stop(self) {
+        self.tasks.shutdown_token().cancel();
+        self.tasks.run(DEADLINE).await.unwrap();
+    }
+
     pub(crate) async fn is_active(&self, metadata: &[(&str, &str)]) -> Result<bool, Status> {
         let answer = self.keda.clone().is_active(object(metadata)).await?;
         Ok(answer.into_inner().result)
@@ -130,17 +136,11 @@ impl Scaler {
 }
 
 impl Worker {
-    /// A worker that booted when this test began, and whose first report will have this number.
+    /// A worker that boots now, and whose first report will have this number.
     pub(crate) async fn connect(scaler: &Scaler, sequence: u64) -> Self {
-        let (requests, receiver) = mpsc::channel(4);
-        let mut client = DemandClient::new(channel(scaler.addresses.grpc).await);
-        let acks = client
-            .report(ReceiverStream::new(receiver))
-            .await
-            .unwrap()
-            .into_inner();
-        let (boot_ms, booted) = (BOOT_MS, Instant::now());
+        let (requests, acks) = Self::open(scaler).await;
         let table = vec![Key::service("shop", "web")];
+        let (boot_ms, booted) = (BOOT_MS, Instant::now());
         Self {
             requests,
             acks,
@@ -149,6 +149,23 @@ impl Worker {
             booted,
             table,
         }
+    }
+
+    /// The same worker on a new stream.
+    pub(crate) async fn reconnect(self, scaler: &Scaler) -> Self {
+        let (requests, acks) = Self::open(scaler).await;
+        Self {
+            requests,
+            acks,
+            ..self
+        }
+    }
+
+    async fn open(scaler: &Scaler) -> (mpsc::Sender<ReportRequest>, Streaming<ReportResponse>) {
+        let (requests, receiver) = mpsc::channel(4);
+        let mut client = DemandClient::new(channel(scaler.addresses.grpc).await);
+        let acks = client.report(ReceiverStream::new(receiver)).await.unwrap();
+        (requests, acks.into_inner())
     }
 
     /// Makes it a worker that has lived for an hour.

@@ -49,10 +49,20 @@ async fn a_restarted_scaler_continues_without_a_burst_or_a_dip() {
     let bench = Bench::start().await;
     let mut worker = Worker::connect(&bench.scaler, 41).await.aged();
     worker.report(true, &[count(0, 4, 5_000)]).await;
-    assert!(bench.scaler.is_active(WEB).await.unwrap());
-    let (_, concurrency) = bench.scaler.metric("concurrency").await.unwrap();
+    bench.scaler.stop().await;
+
+    let scaler = Scaler::start(bench.control_plane.addr).await;
+    eventually("the table is acked again", || {
+        bench.control_plane.seen.lock().acks.len() == 2
+    })
+    .await;
+    let mut worker = worker.reconnect(&scaler).await;
+    let ack = worker.report(true, &[count(0, 4, 5_000)]).await;
+    assert_eq!(ack.acked, 42);
+    assert!(scaler.is_active(WEB).await.unwrap());
+    let (_, concurrency) = scaler.metric("concurrency").await.unwrap();
     assert!((concurrency - 4.0).abs() < 0.01, "{concurrency}");
-    let (_, rate) = bench.scaler.metric("rate").await.unwrap();
+    let (_, rate) = scaler.metric("rate").await.unwrap();
     assert!((rate - 4.0 / 15.0).abs() < 1e-9, "{rate}");
 }
 

@@ -20,13 +20,10 @@ async fn a_number_seen_before_changes_nothing_and_is_acked_again() {
 async fn a_reconnect_with_the_same_boot_continues() {
     let bench = Bench::start().await;
     let worker = bench.scaler.worker(&[count(0, 3, 3)]).await;
-    drop(worker);
-    assert!(
-        bench.scaler.is_active(WEB).await.unwrap(),
-        "the end of a stream ends no worker"
-    );
-    let mut again = Worker::connect(&bench.scaler, 2).await;
-    let ack = again.report(true, &[count(3, 3, 6)]).await;
+    let mut worker = worker.reconnect(&bench.scaler).await;
+    let still = bench.scaler.is_active(WEB).await.unwrap();
+    assert!(still, "the end of a stream ends no worker");
+    let ack = worker.report(true, &[count(3, 3, 6)]).await;
     assert_eq!(ack.acked, 2);
     assert_eq!(bench.scaler.metric("concurrency").await.unwrap().0, 3);
     let (_, rate) = bench.scaler.metric("rate").await.unwrap();
