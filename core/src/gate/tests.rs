@@ -107,6 +107,7 @@ impl Bench {
         while self.gate.next_poll(self.at()) == Some(self.at()) {
             let actions = self.poll();
             all.extend(actions);
+            assert!(all.len() <= 20_000, "no end");
         }
         all
     }

@@ -191,3 +191,15 @@ fn a_clock_that_steps_back_is_survived() {
     bench.answer_all(&first);
     assert!(bench.n_released() > 0);
 }
+
+#[test]
+fn a_paused_backend_is_not_asked_even_with_the_control_plane_gone() {
+    let mut bench = Bench::asleep();
+    bench.hold(0..40);
+    bench.backend.paused = true;
+    bench.word(0);
+    bench.gate.set_control_plane(bench.at(), false);
+    let is_refusal = |action: &GateAction| matches!(action, GateAction::RefusePaused(_));
+    assert!(bench.poll().iter().all(is_refusal));
+    assert_eq!(bench.gate.n_held(), 40 - BUDGET);
+}

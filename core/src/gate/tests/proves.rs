@@ -96,6 +96,7 @@ fn while_envoy_has_no_host_a_canary_waits_for_10_s() {
     while bench.gate.state() == GateState::Proving {
         let next = bench.gate.next_poll(bench.at()).unwrap();
         bench.now = u64::try_from(next.as_millis()).unwrap();
+        assert!(bench.now - start <= 10_000, "no end");
         if bench.poll() == [GateAction::Probe { via: RequestId(0) }] {
             bench.probed(NoHost);
         }

@@ -233,9 +233,67 @@ fn a_backend_that_takes_10_s_for_an_answer_drains() {
         }
         bench.pass(500);
         let now = bench.now;
+        assert!(seen.len() < 51 && now < 1_060_000, "no end");
         for (_, id) in under_way.extract_if(.., |(at, _)| *at <= now) {
             bench.answer(id);
         }
     }
     assert_eq!(seen, (0..50).collect::<Vec<_>>());
+}
+
+#[test]
+fn losses_with_answers_between_them_do_not_end_a_thaw() {
+    let mut bench = Bench::open(100);
+    assert_eq!(bench.n_released(), 32);
+    for id in (1..30).step_by(3) {
+        bench.lose(id, Loss::Reset);
+        bench.lose(id + 1, Loss::Reset);
+        bench.answer(id + 2);
+    }
+    assert_eq!(bench.gate.state(), GateState::Thawing);
+}
+
+#[test]
+fn an_answer_that_waited_for_its_client_says_nothing_of_the_backend() {
+    let mut bench = Bench::without_probe();
+    for id in 0..200 {
+        bench.hold_on("route", id, true);
+    }
+    bench.word(1);
+    assert_eq!(bench.released(), [0]);
+    bench.answer(0);
+    let first = bench.released();
+    assert_eq!(first.len(), 32);
+    bench.pass(500);
+    assert_eq!(bench.n_released(), 32);
+    bench.answer_all(&first);
+    assert_eq!(
+        bench.n_released(),
+        0,
+        "a round of late answers widened the window"
+    );
+}
+
+#[test]
+fn an_answer_or_a_new_wake_forgets_lost_canaries() {
+    let lose_canary = |bench: &mut Bench, id: u32| {
+        assert_eq!(bench.released(), [id]);
+        bench.lose(id, Loss::Reset);
+        let next = bench.gate.next_poll(bench.at()).unwrap();
+        let pause = next.saturating_sub(bench.at());
+        bench.pass(u64::try_from(pause.as_millis()).unwrap());
+        pause.as_millis()
+    };
+    let mut bench = Bench::thawing(100);
+    assert_eq!(lose_canary(&mut bench, 0), 250);
+    assert_eq!(lose_canary(&mut bench, 1), 500);
+    bench.word(0);
+    bench.word(1);
+    assert_eq!(lose_canary(&mut bench, 2), 250);
+    assert_eq!(bench.released(), [3]);
+    bench.answer(3);
+    assert_eq!(bench.n_released(), 32);
+    bench.lose(4, Loss::NoHost);
+    bench.pass(250);
+    assert_eq!(bench.released(), [36]);
 }
