@@ -18,6 +18,9 @@ pub(crate) struct Args {
     /// Only these parts; all when none is named.
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) only: Vec<Part>,
+    /// Sizes of the table for the hot path.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 10_000])]
+    pub(crate) routes: Vec<usize>,
     /// Envoy.
     #[arg(long, env = "ENVOY_BIN")]
     pub(crate) envoy: PathBuf,

@@ -23,7 +23,7 @@ async fn main() -> Result<()> {
     let args = Args::parse();
     let mut report = Report::new(args.quick);
     if args.wants(Part::HotPath) {
-        for n_routes in [1, 10_000] {
+        for &n_routes in &args.routes {
             eprintln!("bench: hot path, {n_routes} routes");
             report
                 .hot_path
