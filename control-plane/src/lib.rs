@@ -74,12 +74,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     );
     let eds = Eds::new(snapshots, metrics.clone(), shutdown.clone());
     let (health, health_service) = tonic_health::server::health_reporter();
-    let server = Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .max_concurrent_streams(None)
-        .add_service(health_service)
-        .add_service(push.into_service())
+    let server = server().add_service(health_service);
+    let server = server.add_service(push.into_service());
+    let server = server
         .add_service(eds.endpoint_service())
         .add_service(eds.aggregated_service());
     // What is pushed is small and waited for.
@@ -104,4 +101,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             .await
     });
     tasks.run(drain_limit).await
+}
+
+/// A server that takes any number of streams, and notices a peer that is gone.
+fn server() -> Server {
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .max_concurrent_streams(None)
 }

@@ -113,10 +113,6 @@ impl Routes for Push {
     }
 }
 
-#[expect(
-    clippy::result_large_err,
-    reason = "tonic's own type, made once per stream"
-)]
 fn check(hello: &v1::Hello) -> Result<(), Status> {
     if hello.protocol != PROTOCOL {
         let theirs = hello.protocol;

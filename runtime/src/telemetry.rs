@@ -1,6 +1,9 @@
 //! Logs: the flags, and the set-up of `tracing`.
 
-use std::{io, panic};
+use std::{
+    io::{self, IsTerminal as _},
+    panic,
+};
 
 use clap::{Args, ValueEnum};
 use thiserror::Error;
@@ -54,9 +57,11 @@ impl LogArgs {
         let filter = self.filter()?;
         let registry = tracing_subscriber::registry().with(filter);
         match self.log_format {
-            LogFormat::Text => registry
-                .with(fmt::layer().with_writer(io::stderr))
-                .try_init()?,
+            LogFormat::Text => {
+                let is_terminal = io::stderr().is_terminal();
+                let text = fmt::layer().with_ansi(is_terminal).with_writer(io::stderr);
+                registry.with(text).try_init()?;
+            }
             LogFormat::Json => {
                 let json = fmt::layer()
                     .json()

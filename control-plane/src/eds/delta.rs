@@ -74,7 +74,6 @@ impl DeltaSession {
         })
     }
 
-    #[expect(clippy::result_large_err, reason = "tonic's own type, and rare")]
     fn on_request(&mut self, request: DeltaDiscoveryRequest) -> Result<(), Status> {
         // Over ADS an Envoy asks for other types as well. There is nothing to say about them.
         if !matches!(request.type_url.as_str(), TYPE_URL | "") {

@@ -25,7 +25,6 @@ pub(super) struct Names {
 impl Names {
     /// Adds a name, with the version that Envoy has of it. One that is there already is sent again: that
     /// is what asking twice means.
-    #[expect(clippy::result_large_err, reason = "tonic's own type, and rare")]
     pub(super) fn subscribe(&mut self, name: String, has: Option<u64>) -> Result<(), Status> {
         if name.len() > MAX_NAME || self.sent.len() >= MAX_NAMES {
             let reason = format!("at most {MAX_NAMES} names of {MAX_NAME} bytes can be asked for");

@@ -41,7 +41,7 @@ impl SotwSession {
                 () = self.shared.shutdown.cancelled() => return None,
                 request = self.inbound.message() => match request {
                     Ok(Some(request)) => {
-                        if let Err(status) = self.on_request(request) {
+                        if let Err(status) = self.on_request(&request) {
                             return Some(Err(status));
                         }
                     }
@@ -72,8 +72,7 @@ impl SotwSession {
         })
     }
 
-    #[expect(clippy::result_large_err, reason = "tonic's own type, and rare")]
-    fn on_request(&mut self, request: DiscoveryRequest) -> Result<(), Status> {
+    fn on_request(&mut self, request: &DiscoveryRequest) -> Result<(), Status> {
         // Over ADS an Envoy asks for other types as well. There is nothing to say about them.
         if !matches!(request.type_url.as_str(), TYPE_URL | "") {
             tracing::debug!(type_url = request.type_url, "type is not served");

@@ -55,17 +55,17 @@ impl Objects {
     }
 
     pub(super) fn service(&self, id: &ServiceId) -> Option<&Service> {
-        match self.get(&id.object())? {
-            Object::Service(service) => Some(service),
-            _ => None,
-        }
+        let Object::Service(service) = self.get(&id.object())? else {
+            return None;
+        };
+        Some(service)
     }
 
     pub(super) fn workload(&self, id: &ObjectId) -> Option<&WorkloadObject> {
-        match self.get(id)? {
-            Object::Workload(workload) => Some(workload),
-            _ => None,
-        }
+        let Object::Workload(workload) = self.get(id)? else {
+            return None;
+        };
+        Some(workload)
     }
 
     /// The slices of a Service.
@@ -73,14 +73,12 @@ impl Objects {
         &self,
         id: &ServiceId,
     ) -> impl Iterator<Item = (&ObjectId, &EndpointSlice)> {
-        self.slices
-            .get(id)
-            .into_iter()
-            .flatten()
-            .filter_map(|id| match self.get(id)? {
-                Object::EndpointSlice(slice) => Some((id, slice.as_ref())),
-                _ => None,
-            })
+        self.slices.get(id).into_iter().flatten().filter_map(|id| {
+            let Object::EndpointSlice(slice) = self.get(id)? else {
+                return None;
+            };
+            Some((id, slice.as_ref()))
+        })
     }
 
     /// The ScaledObjects of a workload.
@@ -90,12 +88,12 @@ impl Objects {
         target: &str,
     ) -> impl Iterator<Item = &ScaledObject> {
         let ids = self.scaled.get(&(Arc::clone(namespace), target.to_owned()));
-        ids.into_iter()
-            .flatten()
-            .filter_map(|id| match self.get(id)? {
-                Object::ScaledObject(object) => Some(object.as_ref()),
-                _ => None,
-            })
+        ids.into_iter().flatten().filter_map(|id| {
+            let Object::ScaledObject(object) = self.get(id)? else {
+                return None;
+            };
+            Some(object.as_ref())
+        })
     }
 
     /// The workloads whose pods a Service selects.

@@ -88,10 +88,10 @@ impl Index {
             [] => named("Service", &id.name),
             [one] => named(one.kind.as_str(), &one.name),
             several => {
-                let names: Vec<String> = several.iter().map(ToString::to_string).collect();
+                let candidates: Vec<String> = several.iter().map(ToString::to_string).collect();
                 let reason = format!(
                     "it selects the pods of {}: say which with wakegate.dev/scale-target",
-                    names.join(", ")
+                    candidates.join(", ")
                 );
                 findings.push(Finding::new(&id.object(), "spec.selector", reason));
                 named("Service", &id.name)
@@ -147,7 +147,7 @@ impl Index {
             namespace: id.namespace.as_ref().to_owned(),
             keys,
             aliases: aliases.into_iter().map(alias).collect(),
-            targets: Some(targets.unwrap_or_else(|| default_targets())),
+            targets: Some(targets.unwrap_or_else(default_targets)),
             ready_endpoints: u32::try_from(instances.len()).unwrap_or(u32::MAX),
             replicas: workload.map(|workload| workload.replicas),
         }

@@ -166,10 +166,6 @@ impl Subscription {
         }
     }
 
-    #[expect(
-        clippy::result_large_err,
-        reason = "tonic's own type, made once per stream"
-    )]
     fn on_request(&mut self, request: v1::WatchRequest) -> Result<(), Status> {
         let v1::Ack { version, error } = match request.request {
             Some(watch_request::Request::Ack(ack)) => ack,

@@ -78,7 +78,7 @@ impl File {
             let place = format!("{shown}, document {}", parsed.document);
             match parsed.content {
                 Ok(Content::Object(id, object)) => {
-                    file.insert(id, parsed.document, *object, &place)
+                    file.insert(id, parsed.document, *object, &place);
                 }
                 Ok(Content::Ignored(what)) => tracing::debug!(place, what, "kind is not read"),
                 Err(error) => bad.push((parsed.document, place, error)),

@@ -125,13 +125,13 @@ mod tests {
         pending.take(now + since_last)
     }
 
-    fn files(paths: &[&str]) -> Option<Batch> {
-        Some(Batch::Files(
+    fn files(paths: &[&str]) -> Batch {
+        Batch::Files(
             paths
                 .iter()
                 .map(|path| Path::new("/m").join(path))
                 .collect(),
-        ))
+        )
     }
 
     #[test]
@@ -139,16 +139,19 @@ mod tests {
         assert_eq!(after(&[(DATA, "a.yaml")], Duration::ZERO), None);
         assert_eq!(
             after(&[(DATA, "a.yaml"), (CLOSED, "a.yaml")], Duration::ZERO),
-            files(&["a.yaml"])
+            Some(files(&["a.yaml"]))
         );
-        assert_eq!(after(&[(DATA, "a.yaml")], WRITE_LIMIT), files(&["a.yaml"]));
+        assert_eq!(
+            after(&[(DATA, "a.yaml")], WRITE_LIMIT),
+            Some(files(&["a.yaml"]))
+        );
     }
 
     #[test]
     fn a_rename_is_ready_at_once() {
         assert_eq!(
             after(&[(RENAMED, "a.yaml"), (DATA, "b.json")], Duration::ZERO),
-            files(&["a.yaml"])
+            Some(files(&["a.yaml"]))
         );
     }
 
@@ -156,7 +159,7 @@ mod tests {
     fn what_is_no_manifest_is_looked_at_unless_it_is_only_written() {
         assert_eq!(
             after(&[(RENAMED, "..data")], Duration::ZERO),
-            files(&["..data"])
+            Some(files(&["..data"]))
         );
         assert_eq!(
             after(
