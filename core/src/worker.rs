@@ -258,6 +258,10 @@ impl Worker {
         if std::mem::replace(&mut self.is_connected, is_connected) != is_connected {
             for slot in self.backends.values_mut() {
                 slot.gate.set_control_plane(now, is_connected);
+                if is_connected {
+                    // What a proof opened in the meantime goes by the control plane's word again.
+                    slot.gate.update(now, &slot.backend);
+                }
             }
         }
     }

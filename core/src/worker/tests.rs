@@ -363,6 +363,12 @@ fn the_last_table_stays_when_the_control_plane_is_gone_and_a_proof_alone_release
     );
     prove(&mut worker, START);
     assert_eq!(resumed(&worker.poll(START, 16)), [1]);
+    worker.on_end(START, RequestId(1));
+    assert_eq!(worker.on_request(START, RequestId(2), &GET), Decision::Pass);
+    worker.on_end(START, RequestId(2));
+    worker.set_connected(START, true);
+    let decision = worker.on_request(START, RequestId(3), &GET);
+    assert_eq!(decision, Decision::Hold, "the word still is: none ready");
 }
 
 #[test]
