@@ -29,7 +29,7 @@ up *args: programs wasm envoy
 test *args: test-programs wasm envoy
     ENVOY_BIN=$(scripts/envoy) cargo test --workspace --locked "$@"
 
-# The tests on a real Envoy alone; arguments go to cargo test (`just e2e --test wakes_from_zero`)
+# The tests on a real Envoy alone; arguments go to cargo test (`just e2e wakes_from_zero`)
 [group('test')]
 e2e *args: programs wasm envoy
     ENVOY_BIN=$(scripts/envoy) cargo test --package wakegate-e2e --locked "$@"

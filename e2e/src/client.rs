@@ -7,6 +7,8 @@ mod raw;
 mod websocket;
 
 pub use self::grpc::Talk;
-pub use self::http::{Answer, Body, H1, H2, Version, fetch, full, get, post, read, streamed};
+pub use self::http::{
+    Answer, Body, H1, H2, Pending, Version, fetch, full, get, post, read, streamed,
+};
 pub use self::raw::Raw;
 pub use self::websocket::{Socket, open_websocket};

@@ -90,5 +90,7 @@ fn is_whole(name: &str, answer: &Answer, body: &[u8]) -> Result<()> {
 
 /// Bytes without a pattern that a lost or doubled chunk could hide in.
 fn noise(length: usize) -> Bytes {
-    (0..length).map(|_| rand::random::<u8>()).collect()
+    let mut bytes = vec![0; length];
+    rand::fill(bytes.as_mut_slice());
+    bytes.into()
 }

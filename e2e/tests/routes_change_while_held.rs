@@ -77,16 +77,7 @@ async fn a_route_that_is_added_holds_and_disturbs_no_other() -> Result<()> {
     let late = Service::new("late");
     stack.manifests.put_route(&late)?;
     // Until the route has arrived requests still pass, and are answered with 503.
-    let held = wakegate_e2e::eventually(SOON, "the new route holds", async || {
-        let request = connection.send(get(&late.url("/")).ok()?);
-        let mut request = Box::pin(request);
-        let patience = Duration::from_millis(500);
-        match tokio::time::timeout(patience, request.as_mut()).await {
-            Ok(_passed) => None,
-            Err(_held) => Some(request),
-        }
-    })
-    .await?;
+    let held = connection.send_until_held(&late.url("/"), SOON).await?;
     stack.held_is(2, SOON).await?;
     let apps = [stack.wake(&shop).await?, stack.wake(&late).await?];
     for request in [read(early.await?).await?, read(held.await?).await?] {

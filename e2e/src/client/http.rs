@@ -1,6 +1,8 @@
 //! HTTP/1.1 and HTTP/2 (prior knowledge) over one TCP connection each.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use anyhow::{Context, Result};
@@ -12,8 +14,13 @@ use hyper::body::{Frame, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
+use tokio::time;
 
 use crate::background::Background;
+use crate::eventually::eventually;
+
+/// A request that waits for its response; dropping it resets the stream.
+pub type Pending = Pin<Box<dyn Future<Output = Result<Response<Incoming>>> + Send>>;
 
 /// The body of a request.
 pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -134,6 +141,17 @@ impl H2 {
             sender,
             _driver: driver,
         })
+    }
+
+    /// Sends until one is held: not answered for a while. For what only a later update brings about,
+    /// such as a new route; before it has arrived, requests are answered at once.
+    pub async fn send_until_held(&self, url: &str, deadline: Duration) -> Result<Pending> {
+        eventually(deadline, &format!("{url} is held"), async || {
+            let mut request: Pending = Box::pin(self.send(get(url).ok()?));
+            let answered = time::timeout(Duration::from_millis(300), request.as_mut()).await;
+            answered.is_err().then_some(request)
+        })
+        .await
     }
 
     /// Sends a request with an absolute URL at once; the future waits for the response's headers.

@@ -1,0 +1,43 @@
+//! What Wakegate promises, one file each, on a real Envoy and real processes.
+//!
+//! All are one program: linking twenty takes longer than running them, and those that wait for a
+//! minute do so beside the others.
+
+mod answers_when_it_cannot;
+mod bad_manifests;
+mod bodies_arrive_intact;
+mod bytes_not_utf8;
+mod client_leaves;
+mod envoy_endpoints_late;
+mod envoy_restarted;
+mod envoy_without_filter;
+mod health_checks_wake_nothing;
+mod holds_in_order;
+mod mass_endings;
+mod no_control_plane;
+mod operations_page;
+mod plain_envoy;
+mod routes_change_while_held;
+mod stays_active;
+mod streams_end_badly;
+mod survives_control_plane;
+mod survives_scaler;
+mod wakes_from_zero;
+mod wrong_configuration;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+/// A file without its line above would never run.
+#[test]
+fn every_file_is_listed() {
+    let files = fs::read_dir("tests")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let files = files.map(|name| name.into_string().unwrap());
+    let files: BTreeSet<_> = files.filter(|name| name != "promises.rs").collect();
+    let lines = include_str!("promises.rs").lines();
+    let modules = lines.filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    let modules: BTreeSet<_> = modules.map(|module| format!("{module}.rs")).collect();
+    assert_eq!(files, modules);
+}
