@@ -1,4 +1,10 @@
 //! The servers over a real loopback channel, fed by a real directory.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "loopback/eds.rs"]
 mod eds;

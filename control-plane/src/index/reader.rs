@@ -253,8 +253,14 @@ pub(super) fn host(text: &str, wildcard: fn(String) -> HostMatch) -> Result<Host
 
 /// A path that counts by whole segments: a slash at its end says nothing.
 pub(super) fn prefix(path: &str) -> PathMatch {
-    let trimmed = path.trim_end_matches('/');
-    PathMatch::Prefix(if trimmed.is_empty() { "/" } else { trimmed }.to_owned())
+    PathMatch::Prefix(segments(path).to_owned())
+}
+
+fn segments(path: &str) -> &str {
+    match path.trim_end_matches('/') {
+        "" => "/",
+        trimmed => trimmed,
+    }
 }
 
 fn number_of(service: Option<&Service>, id: &ServiceId, port: PortRef<'_>) -> Result<u16, String> {
@@ -306,7 +312,7 @@ fn policy(route: &Settings, backends: &[Resolved]) -> Policy {
     policy
         .no_wake
         .extend(paths.into_iter().flatten().map(|path| NoWake {
-            what: NoWakeMatch::PathPrefix(path.clone()),
+            what: NoWakeMatch::PathPrefix(segments(path).to_owned()),
             status: NO_WAKE_STATUS,
         }));
     policy

@@ -121,3 +121,56 @@ impl Item {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+    use crate::snapshot::Tag;
+
+    fn workload(n: usize, n_bytes: usize) -> Arc<Entity<v1::Workload>> {
+        let (id, keys) = (format!("shop/Deployment/{n}"), vec!["x".repeat(n_bytes)]);
+        Arc::new(Entity::new(
+            Tag::Workload,
+            v1::Workload {
+                id,
+                keys,
+                ..v1::Workload::default()
+            },
+        ))
+    }
+
+    #[test]
+    fn chunks_stay_below_the_limit_and_the_last_alone_has_the_version() {
+        let workloads = (0..3_000).map(|n| workload(n, 1_000)).collect();
+        let difference = Difference {
+            is_full: true,
+            workloads,
+            ..Difference::default()
+        };
+        let updates: Vec<v1::Update> = Chunks::from(difference).collect();
+        assert!(updates.len() > 3, "{}", updates.len());
+        assert!(updates.iter().all(|update| update.encoded_len() < 1 << 20));
+        let n_workloads: usize = updates.iter().map(|update| update.workloads.len()).sum();
+        assert_eq!(n_workloads, 3_000);
+        let flags = |update: &v1::Update| (update.full, update.last, !update.version.is_empty());
+        let flags: Vec<_> = updates.iter().map(flags).collect();
+        let (first, last) = (flags[0], flags[flags.len() - 1]);
+        assert_eq!((first, last), ((true, false, false), (false, true, true)));
+        assert!(
+            flags[1..flags.len() - 1]
+                .iter()
+                .all(|flags| *flags == (false, false, false))
+        );
+    }
+
+    #[test]
+    fn a_difference_of_nothing_is_one_update() {
+        let updates: Vec<v1::Update> = Chunks::from(Difference::default()).collect();
+        let [update] = updates.as_slice() else {
+            panic!("{updates:?}")
+        };
+        assert!(update.last && !update.full);
+    }
+}

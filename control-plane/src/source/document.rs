@@ -8,6 +8,10 @@ use serde_json::Value;
 use self::{decode::Described, split::Document};
 use crate::object::{Object, ObjectId};
 
+/// What aliases may stand for, all together. Nobody writes more by hand, and ten lines can mean more than
+/// any memory holds.
+const MAX_ALIASED: usize = 10_000;
+
 /// What one document of a file is.
 #[derive(Clone, Debug)]
 pub struct Parsed {
@@ -59,7 +63,8 @@ pub fn parse(text: &str) -> Vec<Parsed> {
 
 fn value(document: &Document<'_>) -> Result<Value, DocumentError> {
     let read = |text: &str| {
-        let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+        let mut options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+        options.alias_limits.max_total_replayed_events = MAX_ALIASED;
         serde_saphyr::from_str_with_options::<Value>(text, options)
     };
     let error = match read(document.text) {

@@ -1,0 +1,171 @@
+//! Objects as YAML in, table as text out: `fixtures/<name>/*.yaml` against `fixtures/<name>/table.txt`.
+//! After a change that is meant, run with `WAKEGATE_BLESS=1` and read the difference.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use wakegate_control_plane::{
+    index::Index,
+    snapshot::Snapshot,
+    source::files::{Batch, FileSet},
+};
+use wakegate_wire::v1;
+
+fn table_of(dir: &Path) -> String {
+    let mut files = FileSet::new(dir);
+    let changes = files.reload(&Batch::Everything).unwrap().unwrap();
+    let mut index = Index::default();
+    let snapshot = index.apply(changes, files.findings()).unwrap();
+    text(&snapshot)
+}
+
+fn text(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    for entry in snapshot.routes.values() {
+        let route = &entry.entity.message;
+        writeln!(text, "{}", route_text(route)).unwrap();
+        if let Some(class) = &entry.origin.ingress_class {
+            writeln!(text, "  class {class}").unwrap();
+        }
+    }
+    for backend in snapshot.backends.values() {
+        let v1::Backend {
+            id,
+            ready_endpoints,
+            paused,
+            ..
+        } = &backend.message;
+        writeln!(
+            text,
+            "backend {id}: {ready_endpoints} ready, paused {paused}"
+        )
+        .unwrap();
+    }
+    for workload in snapshot.workloads.values() {
+        writeln!(text, "{}", workload_text(&workload.message)).unwrap();
+    }
+    for finding in snapshot.findings.iter() {
+        writeln!(text, "finding {finding}").unwrap();
+    }
+    text
+}
+
+fn route_text(route: &v1::Route) -> String {
+    let policy = route.policy.clone().unwrap();
+    let targets = route.targets.iter().map(|target| {
+        format!(
+            "{} x{} counted as {}",
+            target.backend, target.weight, target.key
+        )
+    });
+    let mut lines = vec![format!("route {} of {}", route.id, route.created_ms)];
+    let one_label = if route.single_label_wildcards {
+        " (one label)"
+    } else {
+        ""
+    };
+    lines.push(format!("hosts {:?}{one_label}", route.hosts));
+    let path = route
+        .path
+        .as_ref()
+        .and_then(|path| path.path.as_ref())
+        .unwrap();
+    lines.push(format!("{path:?} {}", route.method));
+    lines.extend(
+        route
+            .headers
+            .iter()
+            .map(|header| format!("{} {:?}", header.name, header.value)),
+    );
+    lines.extend(
+        route
+            .query
+            .iter()
+            .map(|query| format!("?{}={}", query.name, query.value)),
+    );
+    lines.extend(targets);
+    let v1::Policy {
+        hold_timeout_ms,
+        max_held,
+        overflow_status,
+        no_wake,
+        ..
+    } = policy;
+    let own: Vec<_> = no_wake
+        .iter()
+        .skip(3)
+        .map(|rule| rule.what.as_ref().unwrap())
+        .collect();
+    lines.push(format!(
+        "held {hold_timeout_ms} ms, {max_held} at most, else {overflow_status}; {own:?}"
+    ));
+    lines.join("\n  ")
+}
+
+fn workload_text(workload: &v1::Workload) -> String {
+    let targets = workload.targets.unwrap();
+    let aliases = workload
+        .aliases
+        .iter()
+        .map(|alias| format!("{}={}", alias.kind, alias.name));
+    let aliases: Vec<String> = aliases.collect();
+    format!(
+        "workload {}: {} ready, replicas {:?}\n  keys {:?}\n  aliases {}\n  concurrency {}, rate {} over {} ms",
+        workload.id,
+        workload.ready_endpoints,
+        workload.replicas,
+        workload.keys,
+        aliases.join(" "),
+        targets.concurrency,
+        targets.rate,
+        targets.rate_window_ms
+    )
+}
+
+#[track_caller]
+fn check(name: &str) -> String {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name);
+    let (table, file) = (table_of(&dir), dir.join("table.txt"));
+    if std::env::var_os("WAKEGATE_BLESS").is_some() {
+        fs::write(&file, &table).unwrap();
+    }
+    let expected = fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(table, expected, "{name}: the table is\n{table}");
+    table
+}
+
+#[test]
+fn objects_that_are_well_make_a_table_without_findings() {
+    for name in ["http-route", "ingress", "readiness", "workloads"] {
+        let table = check(name);
+        assert!(!table.contains("\nfinding "), "{table}");
+    }
+}
+
+#[test]
+fn what_is_refused_is_found_and_the_rest_is_served() {
+    check("refused");
+}
+
+#[test]
+fn order_and_number_of_changes_do_not_matter() {
+    for name in ["http-route", "ingress", "readiness", "workloads", "refused"] {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures")
+            .join(name);
+        let mut files = FileSet::new(&dir);
+        let changes = files.reload(&Batch::Everything).unwrap().unwrap();
+        let mut index = Index::default();
+        for change in changes.iter().rev() {
+            index.apply(vec![change.clone()], Vec::new());
+        }
+        assert_eq!(text(&index.snapshot()), table_of(&dir), "{name}");
+        // Every object gone again, nothing is left.
+        for (id, _) in changes {
+            index.apply(vec![(id, None)], Vec::new());
+        }
+        assert_eq!(text(&index.snapshot()), "", "{name}");
+    }
+}
