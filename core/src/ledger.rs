@@ -3,7 +3,7 @@
 //!
 //! Every worker has a time line of its own, kept by its own clock, so that averages are exact whatever
 //! the network does; the ledger's `now` only says how long ago a report came. What may be stored is
-//! bounded here; what the numbers mean for KEDA is [`scale`](crate::scale)'s part.
+//! bounded here; what the numbers mean for KEDA is [`scale`](crate::scale())'s part.
 
 mod count;
 mod error;

@@ -2,7 +2,7 @@
 //!
 //! A filter VM is a [`Worker`]: it looks requests up in a [`RouteTable`], keeps a [`Gate`] for every
 //! backend and counts in [`Demand`]. The scaler merges the reports of all workers in a [`Ledger`] and
-//! asks [`scale`] what KEDA is to be told. Time comes in as an argument, always a `Duration` since an
+//! asks [`scale()`] what KEDA is to be told. Time comes in as an argument, always a `Duration` since an
 //! epoch that the caller chooses; answers go out as enums that the edge carries out.
 
 mod answer;
@@ -37,8 +37,8 @@ pub use self::route::{
     HeaderMatch, HostMatch, PathMatch, QueryMatch, Route, RouteId, Target, ValueMatch,
 };
 pub use self::scale::{
-    Alias, Book, BookError, Metric, Push, Question, Reading, Say, Scale, TRIGGER_KINDS, Targets, Unknown,
-    View, Workload, active_window, scale,
+    Alias, Book, BookError, Metric, Push, Question, Reading, Say, Scale, TRIGGER_KINDS, Targets,
+    Unknown, View, Workload, active_window, scale,
 };
 pub use self::table::{Finding, RequestHead, RouteTable, Unreachable};
 pub use self::update::TableUpdate;
