@@ -64,9 +64,12 @@ impl Key {
     /// 64 bits of the key, the same in every process: FNV-1a with a final mix. The wrapping sum of the
     /// digests of a set of keys names the set, whatever their order, and changes by one addition.
     pub fn digest(&self) -> u64 {
-        let fnv = self.0.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let fnv = self
+            .0
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
         let mixed = (fnv ^ (fnv >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
         mixed ^ (mixed >> 32)
     }

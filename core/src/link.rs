@@ -94,7 +94,13 @@ impl Link {
 
     /// Whether the peer has said anything on this stream.
     pub fn is_up(&self) -> bool {
-        matches!(self.state, State::Open { is_proven: true, .. })
+        matches!(
+            self.state,
+            State::Open {
+                is_proven: true,
+                ..
+            }
+        )
     }
 }
 
