@@ -114,7 +114,7 @@ impl Index {
     }
 
     /// Objects of each kind.
-    pub fn n_objects(&self) -> BTreeMap<Kind, usize> {
+    pub fn n_objects(&self) -> &BTreeMap<Kind, usize> {
         self.objects.count()
     }
 

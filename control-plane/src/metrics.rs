@@ -141,7 +141,7 @@ impl Metrics {
     pub fn reloaded(&self, took: Duration, index: &Index, snapshot: &Snapshot) {
         self.reloads.inc();
         self.reload_seconds.observe(took.as_secs_f64());
-        for (kind, n_objects) in index.n_objects() {
+        for (&kind, &n_objects) in index.n_objects() {
             self.objects
                 .get_or_create(&KindLabel { kind })
                 .set(gauge(n_objects));

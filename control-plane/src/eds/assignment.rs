@@ -27,6 +27,8 @@ pub(super) const TYPE_URL: &str =
 pub(super) struct Assignment {
     /// The same for the same content, also after a restart of the same release.
     pub(super) version: u64,
+    /// Whether it has no endpoint.
+    pub(super) is_empty: bool,
     pub(super) resource: Any,
 }
 
@@ -50,11 +52,8 @@ pub(super) fn assignment(name: &str, snapshot: &Snapshot) -> Assignment {
         lb_endpoints,
         ..LocalityLbEndpoints::default()
     };
-    let localities = if locality.lb_endpoints.is_empty() {
-        Vec::new()
-    } else {
-        vec![locality]
-    };
+    let is_empty = locality.lb_endpoints.is_empty();
+    let localities = if is_empty { Vec::new() } else { vec![locality] };
     let assignment = ClusterLoadAssignment {
         cluster_name: name.to_owned(),
         endpoints: localities,
@@ -70,6 +69,7 @@ pub(super) fn assignment(name: &str, snapshot: &Snapshot) -> Assignment {
     };
     Assignment {
         version: hasher.finish(),
+        is_empty,
         resource,
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use envoy_types::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource,
 };
+use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
 use super::{
     Shared,
     assignment::{Assignment, TYPE_URL},
-    names::Names,
+    names::{Names, at},
 };
 use crate::push::Snapshots;
 
@@ -52,6 +53,7 @@ impl DeltaSession {
                     }
                     Ok(None) | Err(_) => return None,
                 },
+                () = at(self.names.next_due()) => {}
                 changed = self.snapshots.changed() => if changed.is_err() { return None },
             }
         }
@@ -59,7 +61,7 @@ impl DeltaSession {
 
     fn due(&mut self) -> Option<DeltaDiscoveryResponse> {
         let snapshot = self.snapshots.borrow_and_update().clone()?;
-        let due = self.names.take_due(&snapshot);
+        let due = self.names.take_due(Instant::now(), &snapshot);
         if due.is_empty() {
             return None;
         }

@@ -4,9 +4,14 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
+use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
-use super::{Shared, assignment::TYPE_URL, names::Names};
+use super::{
+    Shared,
+    assignment::TYPE_URL,
+    names::{Names, at},
+};
 use crate::push::Snapshots;
 
 /// One Envoy's stream.
@@ -47,6 +52,7 @@ impl SotwSession {
                     }
                     Ok(None) | Err(_) => return None,
                 },
+                () = at(self.names.next_due()) => {}
                 changed = self.snapshots.changed() => if changed.is_err() { return None },
             }
         }
@@ -54,7 +60,7 @@ impl SotwSession {
 
     fn due(&mut self) -> Option<DiscoveryResponse> {
         let snapshot = self.snapshots.borrow_and_update().clone()?;
-        let due = self.names.take_due(&snapshot);
+        let due = self.names.take_due(Instant::now(), &snapshot);
         if due.is_empty() {
             return None;
         }

@@ -18,6 +18,7 @@ const SERVICE_NAME: &str = "kubernetes.io/service-name";
 #[derive(Debug, Default)]
 pub(super) struct Objects {
     all: BTreeMap<ObjectId, Arc<Object>>,
+    counts: BTreeMap<Kind, usize>,
     slices: BTreeMap<ServiceId, BTreeSet<ObjectId>>,
     /// Workloads by each label of their pods.
     workloads: BTreeMap<Label, BTreeSet<ObjectId>>,
@@ -47,6 +48,8 @@ impl Objects {
             self.each_entry(id, new, true);
             self.all.insert(id.clone(), Arc::clone(new));
         }
+        let count = self.counts.entry(id.kind).or_default();
+        *count = *count + usize::from(new.is_some()) - usize::from(old.is_some());
         Some(Replaced { old, new })
     }
 
@@ -135,12 +138,8 @@ impl Objects {
     }
 
     /// Objects of each kind.
-    pub(super) fn count(&self) -> BTreeMap<Kind, usize> {
-        let mut counts: BTreeMap<Kind, usize> = Kind::ALL.map(|kind| (kind, 0)).into();
-        for id in self.all.keys() {
-            *counts.entry(id.kind).or_default() += 1;
-        }
-        counts
+    pub(super) fn count(&self) -> &BTreeMap<Kind, usize> {
+        &self.counts
     }
 
     /// Adds or removes an object in the ways by which it is found.

@@ -78,6 +78,9 @@ impl FileSet {
     }
 
     fn twice(&self, (id, paths): (&ObjectId, &BTreeSet<PathBuf>)) -> Option<Finding> {
+        if paths.len() < 2 {
+            return None;
+        }
         let mut paths = paths.iter().map(|path| self.shown(path));
         let (first, second) = (paths.next()?, paths.next()?);
         let reason = format!("it is in {first} and in {second}; the first counts");
