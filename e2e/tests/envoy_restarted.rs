@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use tonic::Code;
 use wakegate_e2e::autoscaler::ScaledObject;
 use wakegate_e2e::client::{H2, get, read};
-use wakegate_e2e::{Service, Stack, eventually_is};
+use wakegate_e2e::{Service, Stack, eventually, eventually_is};
 
 const SOON: Duration = Duration::from_secs(20);
 /// Reports age out after 10 s, activity 6 s later; the rest is for a busy machine.
@@ -30,6 +31,14 @@ async fn its_counts_age_out_and_it_holds_again() -> Result<()> {
     for request in lost {
         ensure!(request.await.is_err(), "its requests end with it");
     }
+    // Nobody speaks for the key any more: that is no statement that it is idle.
+    eventually(AGES_OUT, "UNAVAILABLE", async || {
+        let answer = scaler.is_active().await;
+        answer
+            .is_err_and(|status| status.code() == Code::Unavailable)
+            .then_some(())
+    })
+    .await?;
     stack.start_envoy().await?;
     stack.every_worker_has_the_table().await?;
     eventually_is(AGES_OUT, "active", false, async || {

@@ -24,6 +24,7 @@ mod survives_control_plane;
 mod survives_scaler;
 mod wakes_from_zero;
 mod wrong_configuration;
+mod zero_and_back;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,7 +1,7 @@
 //! The steps of the demo. Each prints what happened and fails when it did not.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use tokio::task::JoinSet;
@@ -33,16 +33,16 @@ pub(crate) async fn one_request_at_zero(demo: &Demo) -> Result<()> {
     say("\n1. One request to `shop`, which has no process");
     let mark = demo.autoscaler.journal().len();
     let mut client = H1::open(demo.stack.address()?).await?;
-    let mut line = Timeline::begin("arrived: GET /");
+    let mut line = Timeline::begin("arrived: the client has sent GET /first");
     let watching = eventually(SOON, "a held request", async || {
-        let held = demo.stack.counted("held").await.ok()?;
-        (held > 0).then(Instant::now)
+        (demo.stack.counted("held").await.ok()? > 0).then_some(())
     });
     let asking = async {
-        let response = client.send(get(&demo.shop.url("/"))?).await?;
+        let response = client.send(get(&demo.shop.url("/first"))?).await?;
         anyhow::Ok((Instant::now(), read(response).await?))
     };
     let (held, answered) = tokio::join!(watching, asking);
+    held.context("Envoy's gauge of held requests never rose")?;
     let (first_byte, answer) = answered?;
     ensure!(
         answer.status == 200,
@@ -50,30 +50,51 @@ pub(crate) async fn one_request_at_zero(demo: &Demo) -> Result<()> {
         answer.status,
         answer.text()
     );
-    line.at(
-        held.context("it was never held")?,
-        "held in Envoy (seen in its statistics)",
-    );
+
+    let (held_at, held_for) = (held_since(demo, "/first").await?, held_time(&answer)?);
+    line.at(held_at, "held in Envoy");
     let told = wait(demo, mark, &demo.shop, |event| *event == Event::Told(true)).await?;
     line.at(told.at, "KEDA told: `true` on StreamIsActive");
     let started = wait(demo, mark, &demo.shop, |event| {
         matches!(event, Event::AppStarted(_))
-    })
-    .await?;
-    line.at(started.at, "app started: it answers");
+    });
+    line.at(started.await?.at, "app started: it answers");
     let ready = wait(demo, mark, &demo.shop, |event| {
         matches!(event, Event::EndpointReady(_))
-    })
-    .await?;
-    line.at(ready.at, "endpoint ready: the EndpointSlice is written");
-    let held_for = held_time(&answer)?;
+    });
     line.at(
-        line.start() + held_for,
+        ready.await?.at,
+        "endpoint ready: the EndpointSlice is written",
+    );
+    line.at(
+        held_at + held_for,
         format!("released, held for {} ms", held_for.as_millis()),
     );
     line.at(first_byte, "first byte at the client: 200");
     line.print();
     Ok(())
+}
+
+/// When Envoy's access log says that the request for `path` came: it was held in the same instant.
+async fn held_since(demo: &Demo, path: &str) -> Result<Instant> {
+    let entry = eventually(SOON, "an entry in the access log", async || {
+        let entries = demo.stack.envoy().ok()?.access_log().ok()?;
+        entries
+            .into_iter()
+            .find(|entry| entry.get("path").is_some_and(|of| of == path))
+    });
+    let entry = entry.await?;
+    let start = entry
+        .get("start")
+        .and_then(serde_json::Value::as_str)
+        .context("a start")?;
+    let start = Duration::from_secs_f64(start.parse::<f64>().context("seconds since the epoch")?);
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH + start)
+        .context("not in the future")?;
+    Instant::now()
+        .checked_sub(since)
+        .context("since this machine started")
 }
 
 /// A hundred at once: all wait, all are answered.
