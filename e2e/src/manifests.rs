@@ -80,19 +80,15 @@ impl Service {
 
     /// The HTTPRoute with one rule for everything.
     pub fn route_yaml(&self) -> String {
-        self.route_yaml_for(&self.host(), "/")
-    }
-
-    /// The HTTPRoute for one host and path prefix.
-    pub fn route_yaml_for(&self, host: &str, path_prefix: &str) -> String {
-        let name = &self.name;
+        let (name, host) = (&self.name, self.host());
         let annotations = self.annotations.iter();
         let annotations = annotations.map(|(key, value)| format!("wakegate.dev/{key}: {value:?}"));
         let annotations = annotations.collect::<Vec<_>>().join(", ");
         format!(
             "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata:\n  \
              namespace: {NAMESPACE}\n  name: {name}\n  annotations: {{{annotations}}}\nspec:\n  \
-             hostnames: [{host:?}]\n  rules:\n    - matches: [{{path: {{type: PathPrefix, value: {path_prefix:?}}}}}]\n      \
+             hostnames: [{host:?}]\n  rules:\n    \
+             - matches: [{{path: {{type: PathPrefix, value: /}}}}]\n      \
              backendRefs: [{{name: {name}, port: {SERVICE_PORT}}}]\n"
         )
     }

@@ -117,6 +117,17 @@ impl Stack {
         Ok(())
     }
 
+    /// One more Envoy that serves the same, as another proxy.
+    pub async fn another_envoy(&self, node_id: &str) -> Result<Envoy> {
+        let folder = self.folder().join(node_id);
+        std::fs::create_dir_all(&folder).context("make a folder")?;
+        let config = EnvoyConfig {
+            node_id: node_id.to_owned(),
+            ..self.envoy_config.clone()
+        };
+        Envoy::start(&config, &folder).await
+    }
+
     /// What Envoy counts under `wakegate_<name>`, over all workers.
     pub async fn counted(&self, name: &str) -> Result<u64> {
         let samples = self.envoy()?.admin().samples().await?;

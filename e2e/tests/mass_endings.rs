@@ -39,6 +39,32 @@ async fn two_thousand_leave_together() -> Result<()> {
     after_it_still_works(stack, &shop).await
 }
 
+/// Each at the defaults of Envoy's circuit breakers, to an app that takes its time.
+#[tokio::test]
+async fn two_thousand_wake_together() -> Result<()> {
+    let shop = Service::new("shop").with("max-held", "2000");
+    let stack = Stack::of(&[&shop]).await?;
+    let wake = async {
+        stack.held_is(2_000, SOON).await?;
+        let app = stack
+            .sample_app()
+            .args(&["--response-delay-ms=20"])
+            .start("slow")
+            .await?;
+        stack.manifests.put_endpoint(&shop, Some(app.address()))?;
+        Ok(app)
+    };
+    let both = async { tokio::try_join!(ask_many(&stack, &shop, 2_000), wake) };
+    let (answers, _app) = time::timeout(SOON * 2, both).await??;
+    let by_status = by_status(&answers);
+    ensure!(by_status == BTreeMap::from([(200, 2_000)]), "{by_status:?}");
+    ensure!(
+        stack.counted("lost_total").await? == 0,
+        "a request met a failure on release"
+    );
+    after_it_still_works(stack, &shop).await
+}
+
 /// The endpoint is there for the control plane and for Envoy, but nobody listens: no proof comes, the
 /// canary goes anyway, and every release fails.
 #[tokio::test]

@@ -54,8 +54,12 @@ async fn what_a_worker_reports_is_exact() -> Result<()> {
         .peer(peer.address())
         .start()
         .await?;
-    let connection = H2::open(stack.address()?).await?;
-    let requests = (0..40).map(|_| Ok(connection.send(get(&shop.url("/"))?)));
+    let mut connections = Vec::new();
+    for _ in 0..4 {
+        connections.push(H2::open(stack.address()?).await?);
+    }
+    let turns = connections.iter().cycle().take(40);
+    let requests = turns.map(|connection| Ok(connection.send(get(&shop.url("/"))?)));
     let mut requests = requests.collect::<Result<Vec<_>>>()?;
     let reported = || peer.reported(&key(&shop));
     eventually_is(SOON, "held in reports", 40, async || Ok(reported().held)).await?;

@@ -128,7 +128,7 @@ async fn stay_up(demo: Demo) -> Result<()> {
     say(&format!(
         "\nTry:\n\
          \x20 curl -i -H 'host: {shop}' http://{address}/                    # wakes it\n\
-         \x20 curl -H 'host: {shop}' --data-binary @/etc/hosts http://{address}/echo\n\
+         \x20 curl -H 'host: {shop}' -d 'anyone home?' http://{address}/echo\n\
          \x20 curl -N -H 'host: {shop}' 'http://{address}/sse?n=60&ms=1000'   # keeps it up\n\
          \x20 seq 100 | xargs -P 100 -I{{}} curl -s -o /dev/null -w '%{{http_code}} ' -H 'host: {burst}' http://{address}/\n\
          \x20 curl -s http://{admin}/stats/prometheus | grep wakegate\n\
