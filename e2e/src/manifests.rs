@@ -17,6 +17,8 @@ pub struct Service {
     pub name: String,
     /// Of the HTTPRoute, without the prefix `wakegate.dev/`.
     pub annotations: Vec<(String, String)>,
+    /// Another Service that gets half of what the route takes.
+    pub half_to: Option<String>,
 }
 
 impl Service {
@@ -26,6 +28,7 @@ impl Service {
         Self {
             name: name.to_owned(),
             annotations,
+            half_to: None,
         }
     }
 
@@ -34,6 +37,7 @@ impl Service {
         Self {
             name: name.to_owned(),
             annotations: Vec::new(),
+            half_to: None,
         }
     }
 
@@ -41,6 +45,13 @@ impl Service {
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.annotations.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Gives half of what its route takes to another Service.
+    #[must_use]
+    pub fn half_to(mut self, other: &Self) -> Self {
+        self.half_to = Some(other.name.clone());
         self
     }
 
@@ -56,7 +67,16 @@ impl Service {
 
     /// `namespace/service/port`: the backend, the resource of EDS and the cluster in Envoy.
     pub fn backend(&self) -> String {
-        format!("{NAMESPACE}/{}/{SERVICE_PORT}", self.name)
+        backend(&self.name)
+    }
+
+    /// The backends of its route, of equal weight.
+    pub fn backends(&self) -> Vec<String> {
+        [Some(&self.name), self.half_to.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|name| backend(name))
+            .collect()
     }
 
     fn service_yaml(&self) -> String {
@@ -84,12 +104,15 @@ impl Service {
         let annotations = self.annotations.iter();
         let annotations = annotations.map(|(key, value)| format!("wakegate.dev/{key}: {value:?}"));
         let annotations = annotations.collect::<Vec<_>>().join(", ");
+        let names = [Some(name), self.half_to.as_ref()].into_iter().flatten();
+        let references = names.map(|name| format!("{{name: {name}, port: {SERVICE_PORT}}}"));
+        let references = references.collect::<Vec<_>>().join(", ");
         format!(
             "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata:\n  \
              namespace: {NAMESPACE}\n  name: {name}\n  annotations: {{{annotations}}}\nspec:\n  \
              hostnames: [{host:?}]\n  rules:\n    \
              - matches: [{{path: {{type: PathPrefix, value: /}}}}]\n      \
-             backendRefs: [{{name: {name}, port: {SERVICE_PORT}}}]\n"
+             backendRefs: [{references}]\n"
         )
     }
 
@@ -112,6 +135,10 @@ impl Service {
              ports: [{ports}]\nendpoints: [{endpoints}]\n"
         )
     }
+}
+
+fn backend(service: &str) -> String {
+    format!("{NAMESPACE}/{service}/{SERVICE_PORT}")
 }
 
 /// The directory. Every write is a rename, so that no reader sees half a file.

@@ -68,6 +68,38 @@ async fn a_kube_probe_is_answered_and_wakes_nothing() -> Result<()> {
     stack.finish().await
 }
 
+/// Paths that a route names are health checks too; others on the same route wake.
+#[tokio::test]
+async fn a_path_that_wakes_nothing_is_answered() -> Result<()> {
+    let shop = Service::new("shop").with("no-wake-paths", "/healthz");
+    let stack = Stack::of(&[&shop]).await?;
+    let autoscaler = stack.autoscale(&shop)?;
+    let journal = autoscaler.journal();
+    journal
+        .wait(SOON, 0, "shop", |event| *event == Event::StreamOpened)
+        .await?;
+    for path in ["/healthz", "/healthz/live", "/healthz?full=1"] {
+        let answer = stack.get(&shop, path).await?;
+        ensure!(answer.status == 200, "{path}: {}", answer.status);
+        ensure!(
+            answer.header("x-wakegate-cold-start").is_empty(),
+            "{path} was held"
+        );
+    }
+    let woke = |event: &Event| matches!(event, Event::Told(true) | Event::Polled(true, _));
+    ensure!(
+        journal.find(0, "shop", woke).is_none(),
+        "woken:\n{}",
+        journal.text(0)
+    );
+    ensure!(
+        stack.get(&shop, "/healthzz").await?.status == 200,
+        "by whole segments alone"
+    );
+    drop(autoscaler);
+    stack.finish().await
+}
+
 async fn check(stack: &Stack, service: &Service, agent: &'static str) -> Result<Answer> {
     let mut request: Request<Body> = get(&service.url("/healthz"))?;
     request

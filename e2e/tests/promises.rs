@@ -18,6 +18,7 @@ mod no_control_plane;
 mod operations_page;
 mod plain_envoy;
 mod routes_change_while_held;
+mod splits_traffic;
 mod stays_active;
 mod streams_end_badly;
 mod survives_control_plane;

@@ -210,12 +210,15 @@ fn wasm_filter(filter: &FilterConfig) -> Value {
 }
 
 fn virtual_host(service: &Service) -> Value {
+    let clusters = service.backends().into_iter();
+    let clusters = clusters.map(|name| json!({ "name": name, "weight": 1 }));
+    let clusters = json!({ "clusters": clusters.collect::<Vec<_>>() });
     json!({
         "name": service.name,
         "domains": [service.host(), format!("{}:*", service.host())],
         "routes": [ {
             "match": { "prefix": "/" },
-            "route": { "cluster": service.backend(), "timeout": "0s" },
+            "route": { "weighted_clusters": clusters, "timeout": "0s" },
         } ],
     })
 }
