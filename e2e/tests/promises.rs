@@ -8,6 +8,7 @@ mod bad_manifests;
 mod bodies_arrive_intact;
 mod bytes_not_utf8;
 mod client_leaves;
+mod configuration_changes_while_held;
 mod envoy_endpoints_late;
 mod envoy_restarted;
 mod envoy_without_filter;

@@ -39,6 +39,9 @@ pub struct FilterConfig {
     pub module: PathBuf,
     /// Merged over what a stack needs; see the filter's configuration.
     pub settings: Value,
+    /// The file that the filter's configuration is discovered from (ECDS), so that it can change while
+    /// Envoy runs; `None` is a fixed configuration.
+    pub discovered_from: Option<PathBuf>,
 }
 
 /// What makes one Envoy different from another.
@@ -90,17 +93,28 @@ impl EnvoyConfig {
         })
     }
 
+    /// Writes the filter's configuration, where it is discovered.
+    pub fn write_filter(&self, settings: &Value) -> Result<()> {
+        let filter = self.filter.as_ref().context("an Envoy with the filter")?;
+        let file = filter
+            .discovered_from
+            .as_ref()
+            .context("its configuration is discovered")?;
+        let resource = json!({
+            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            "name": "wakegate",
+            "typed_config": wasm(filter, settings),
+        });
+        write_whole(file, &json!({ "resources": [resource] }).to_string())
+    }
+
     /// Writes what Envoy knows of a Service, where its endpoints come from files.
     pub fn write_endpoint(&self, service: &Service, endpoint: Option<SocketAddr>) -> Result<()> {
         let EndpointsFrom::Files(folder) = &self.endpoints else {
             bail!("this Envoy gets its endpoints from the control plane");
         };
         let file = endpoints_file(folder, service);
-        let partial = file.with_extension("partial");
-        let text = endpoints_response(service, endpoint).to_string();
-        std::fs::write(&partial, text).context("write endpoints")?;
-        // Envoy watches for the rename.
-        std::fs::rename(&partial, &file).context("put endpoints in place")
+        write_whole(&file, &endpoints_response(service, endpoint).to_string())
     }
 
     fn listener(&self, access_log: &Path) -> Value {
@@ -186,14 +200,24 @@ fn endpoints_response(service: &Service, endpoint: Option<SocketAddr>) -> Value 
 }
 
 fn wasm_filter(filter: &FilterConfig) -> Value {
+    let Some(file) = &filter.discovered_from else {
+        return json!({ "name": "wakegate", "typed_config": wasm(filter, &filter.settings) });
+    };
+    json!({ "name": "wakegate", "config_discovery": {
+        "type_urls": [WASM],
+        "config_source": { "resource_api_version": "V3", "path_config_source": { "path": file } },
+    } })
+}
+
+fn wasm(filter: &FilterConfig, more: &Value) -> Value {
     let mut settings = json!({
         "control_plane": { "cluster": CONTROL_PLANE },
         "scaler": { "cluster": SCALER },
     });
-    if let (Some(settings), Some(more)) = (settings.as_object_mut(), filter.settings.as_object()) {
+    if let (Some(settings), Some(more)) = (settings.as_object_mut(), more.as_object()) {
         settings.extend(more.clone());
     }
-    json!({ "name": "wakegate", "typed_config": { "@type": WASM, "config": {
+    json!({ "@type": WASM, "config": {
         "name": "wakegate",
         "root_id": "wakegate",
         "failure_policy": "FAIL_RELOAD",
@@ -206,7 +230,14 @@ fn wasm_filter(filter: &FilterConfig) -> Value {
             "runtime": "envoy.wasm.runtime.v8",
             "code": { "local": { "filename": filter.module } },
         },
-    } } })
+    } })
+}
+
+/// By a rename, which is also what Envoy watches for.
+fn write_whole(file: &Path, text: &str) -> Result<()> {
+    let partial = file.with_extension("partial");
+    std::fs::write(&partial, text).with_context(|| format!("write {}", partial.display()))?;
+    std::fs::rename(&partial, file).with_context(|| format!("put {} in place", file.display()))
 }
 
 fn virtual_host(service: &Service) -> Value {

@@ -33,6 +33,7 @@ pub struct StackBuilder {
     has_control_plane: bool,
     peer: Option<SocketAddr>,
     settings: Value,
+    is_discovered: bool,
     late_endpoints: bool,
     endpoints: EndpointsFrom,
     stream_idle_timeout: Duration,
@@ -52,6 +53,7 @@ impl Default for StackBuilder {
             has_control_plane: true,
             peer: None,
             settings: json!({}),
+            is_discovered: false,
             late_endpoints: false,
             endpoints: EndpointsFrom::Delta,
             // The default hold limit is 60 s.
@@ -121,6 +123,13 @@ impl StackBuilder {
         self
     }
 
+    /// The filter's configuration can change while Envoy runs, see `Stack::put_settings`.
+    #[must_use]
+    pub fn discovered(mut self) -> Self {
+        self.is_discovered = true;
+        self
+    }
+
     /// EDS state of the world instead of differences.
     #[must_use]
     pub fn state_of_the_world(mut self) -> Self {
@@ -185,6 +194,9 @@ impl StackBuilder {
         for service in self.services.iter().filter(|_| self.late_endpoints) {
             stack.put_envoy_endpoint(service, None)?;
         }
+        if self.is_discovered {
+            stack.put_settings(&self.settings)?;
+        }
         stack.start_envoy().await?;
         if (self.has_control_plane || self.peer.is_some()) && self.has_filter {
             stack.every_worker_has_the_table().await?;
@@ -234,6 +246,7 @@ impl StackBuilder {
             Some(FilterConfig {
                 module: programs::filter()?,
                 settings: self.settings.clone(),
+                discovered_from: self.is_discovered.then(|| root.join("filter.json")),
             })
         } else {
             None
@@ -264,6 +277,11 @@ impl Stack {
             (has_table && n_connected >= f64::from(self.envoy_config.n_workers)).then_some(())
         })
         .await
+    }
+
+    /// Changes the filter's configuration, in a stack where it is discovered.
+    pub fn put_settings(&self, settings: &Value) -> Result<()> {
+        self.envoy_config.write_filter(settings)
     }
 
     /// Writes what Envoy itself knows of a Service, in a stack with `endpoints_by_file`.
