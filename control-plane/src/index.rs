@@ -1,7 +1,7 @@
 //! Observed objects in, table out: a fold that holds no client and knows no time.
 //!
 //! ```text
-//! HTTPRoute, Ingress ─► RouteObject ─► routes
+//! HTTPRoute, Ingress ─► RouteObject ─► routes ─► those without targets where others have targets
 //!                           │ names
 //! Service, EndpointSlice ─► ServiceState ─► backends, endpoints
 //!                           │ is scaled by
@@ -14,10 +14,13 @@ mod endpoints;
 mod http_route;
 mod ingress;
 mod objects;
+mod origin;
 mod reader;
 mod service;
+mod shadow;
 mod table;
 mod workload;
+mod zone;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,10 +28,8 @@ use std::{
     sync::Arc,
 };
 
-use wakegate_core::RouteTable;
-
 pub use self::endpoints::{PortEndpoints, ServiceEndpoints};
-pub use self::reader::Origin;
+pub use self::origin::Origin;
 
 use self::{
     objects::{Objects, Replaced, put, service_of},
@@ -36,6 +37,7 @@ use self::{
     service::ServiceState,
     table::Table,
     workload::WorkloadId,
+    zone::{ByZone, Zone},
 };
 use crate::{
     object::{Finding, Kind, Object, ObjectId},
@@ -61,8 +63,10 @@ pub struct Index {
     services: BTreeMap<ServiceId, ServiceState>,
     /// The Services, of those that routes lead to, that a workload stands behind.
     members: BTreeMap<WorkloadId, BTreeSet<ServiceId>>,
-    /// For what it finds: routes that get nothing.
-    precedence: RouteTable,
+    /// The objects with routes to our backends, by their hosts.
+    held: ByZone,
+    /// The objects with routes to none, by their hosts.
+    passed: ByZone,
     /// What the source found before any object was made.
     source_findings: Vec<Finding>,
     table: Table,
@@ -72,6 +76,10 @@ pub struct Index {
 #[derive(Debug, Default)]
 struct Dirty {
     routes: BTreeSet<ObjectId>,
+    /// Where routes to our backends came or went.
+    held_zones: BTreeSet<Zone>,
+    /// Of these, which routes the table has.
+    shown: BTreeSet<ObjectId>,
     services: BTreeSet<ServiceId>,
     workloads: BTreeSet<WorkloadId>,
 }
@@ -93,6 +101,10 @@ impl Index {
         for id in std::mem::take(&mut dirty.routes) {
             self.renew_route(&id, &mut dirty);
         }
+        let near = self.passed.overlapping_any(&dirty.held_zones);
+        for id in near.union(&dirty.shown) {
+            self.show(id);
+        }
         for id in std::mem::take(&mut dirty.services) {
             self.renew_service(&id, &mut dirty);
         }
@@ -102,7 +114,7 @@ impl Index {
         self.source_findings = source_findings;
         self.table.set_findings("files", &self.source_findings);
         if self.table.has_changed_routes() {
-            let found = table::precedence_findings(&self.precedence);
+            let found = self.table.precedence_findings();
             self.table.set_findings("precedence", &found);
         }
         self.table.commit()
@@ -177,8 +189,9 @@ impl Index {
                 dirty.services.insert(service.clone());
             }
         }
-        let changed = self.table.set_routes(old.as_ref(), new.as_ref());
-        self.precedence.apply(changed.upserted, &changed.removed);
+        self.renew_zones(id, (old.as_ref(), new.as_ref()), dirty);
+        self.remove_routes(old.as_ref(), new.as_ref());
+        dirty.shown.insert(id.clone());
         let findings = new
             .as_ref()
             .map(|new| new.findings.as_slice())

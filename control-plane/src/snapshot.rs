@@ -45,6 +45,9 @@ pub struct RouteEntry {
     pub entity: Entity<v1::Route>,
     /// The object that it comes from.
     pub origin: Arc<Origin>,
+    /// Whether that object leads to one of our backends. What does not is here to take requests from
+    /// routes that do.
+    pub is_ours: bool,
     /// The backends that it leads to.
     pub backends: Vec<BackendId>,
 }

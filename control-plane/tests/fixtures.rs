@@ -6,10 +6,20 @@ use std::{fmt::Write as _, fs, path::Path};
 
 use wakegate_control_plane::{
     index::Index,
+    object::{Object, ObjectId},
     snapshot::Snapshot,
     source::files::{Batch, FileSet},
 };
 use wakegate_wire::v1;
+
+const FIXTURES: [&str; 6] = [
+    "http-route",
+    "ingress",
+    "readiness",
+    "workloads",
+    "refused",
+    "shadowing",
+];
 
 fn table_of(dir: &Path) -> String {
     let mut files = FileSet::new(dir);
@@ -150,22 +160,47 @@ fn what_is_refused_is_found_and_the_rest_is_served() {
 }
 
 #[test]
+fn routes_without_targets_are_there_where_ours_are() {
+    check("shadowing");
+}
+
+/// In an order that looks like chance, and is the same each time.
+fn shuffle<T>(items: &mut [T], seed: usize) {
+    for at in 1..items.len() {
+        items.swap(at, (at + seed).wrapping_mul(0x9e37_79b9) / 7 % (at + 1));
+    }
+}
+
+fn gone(changes: &[(ObjectId, Option<Object>)]) -> Vec<(ObjectId, Option<Object>)> {
+    changes.iter().map(|(id, _)| (id.clone(), None)).collect()
+}
+
+#[test]
 fn order_and_number_of_changes_do_not_matter() {
-    for name in ["http-route", "ingress", "readiness", "workloads", "refused"] {
+    for name in FIXTURES {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/fixtures")
             .join(name);
         let mut files = FileSet::new(&dir);
         let changes = files.reload(&Batch::Everything).unwrap().unwrap();
-        let mut index = Index::default();
-        for change in changes.iter().rev() {
-            index.apply(vec![change.clone()], Vec::new());
+        let (mut index, mut changes) = (Index::default(), changes);
+        for seed in 0..20 {
+            shuffle(&mut changes, seed);
+            for change in &changes {
+                index.apply(vec![change.clone()], Vec::new());
+            }
+            assert_eq!(text(&index.snapshot()), table_of(&dir), "{name} {seed}");
+            // Some gone, and there again.
+            let (some, _) = changes.split_at(changes.len() / 2);
+            index.apply(gone(some), Vec::new());
+            index.apply(some.to_vec(), Vec::new());
+            assert_eq!(text(&index.snapshot()), table_of(&dir), "{name} {seed}");
+            // Every object gone, nothing is left.
+            shuffle(&mut changes, seed + 1);
+            for change in gone(&changes) {
+                index.apply(vec![change], Vec::new());
+            }
+            assert_eq!(text(&index.snapshot()), "", "{name} {seed}");
         }
-        assert_eq!(text(&index.snapshot()), table_of(&dir), "{name}");
-        // Every object gone again, nothing is left.
-        for (id, _) in changes {
-            index.apply(vec![(id, None)], Vec::new());
-        }
-        assert_eq!(text(&index.snapshot()), "", "{name}");
     }
 }

@@ -9,8 +9,9 @@ use gateway_api::apis::standard::httproutes::{
 use wakegate_core::{HeaderMatch, HostMatch, PathMatch, QueryMatch, Regex, ValueMatch};
 
 use super::{
+    Origin,
     objects::Objects,
-    reader::{self, Match, Origin, PortRef, Reader, Resolved, RouteObject},
+    reader::{self, Match, PortRef, Reader, Resolved, RouteObject},
 };
 use crate::object::ObjectId;
 

@@ -6,8 +6,9 @@ use k8s_openapi::api::networking::v1::{
 use wakegate_core::{HostMatch, PathMatch};
 
 use super::{
+    Origin,
     objects::Objects,
-    reader::{self, Match, Origin, PortRef, Reader, Resolved, RouteObject},
+    reader::{self, Match, PortRef, Reader, Resolved, RouteObject},
 };
 use crate::object::ObjectId;
 

@@ -15,7 +15,7 @@ use wakegate_core::{
     Route, RouteId, Target,
 };
 
-use super::{ServiceId, objects::Objects};
+use super::{Origin, ServiceId, objects::Objects, zone::Zone};
 use crate::object::{Finding, ObjectId};
 
 /// The status that a request on one of `no-wake-paths` gets while the backend is asleep.
@@ -31,18 +31,11 @@ pub(super) struct RouteObject {
     /// The ports of Services that its routes lead to.
     pub(super) targets: BTreeMap<ServiceId, BTreeSet<u16>>,
     pub(super) settings: Settings,
+    /// Where its routes with targets are.
+    pub(super) held_zones: BTreeSet<Zone>,
+    /// Where its routes without targets are.
+    pub(super) passed_zones: BTreeSet<Zone>,
     pub(super) findings: Vec<Finding>,
-}
-
-/// What decides who gets the routes of an object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
-    /// The object's namespace.
-    pub namespace: String,
-    /// `namespace/name` of the Gateways that an HTTPRoute is attached to.
-    pub gateways: BTreeSet<String>,
-    /// The class of an Ingress; none for an HTTPRoute.
-    pub ingress_class: Option<String>,
 }
 
 /// A port of a Service, as an object names it.
@@ -76,6 +69,13 @@ pub(super) struct Match {
 pub(super) struct Resolved {
     target: Target,
     service: Settings,
+}
+
+impl RouteObject {
+    /// Whether it leads to one of our backends.
+    pub(super) fn is_ours(&self) -> bool {
+        !self.targets.is_empty()
+    }
 }
 
 impl Match {
@@ -202,13 +202,18 @@ impl<'a> Reader<'a> {
         self.out.routes.push(route);
     }
 
-    /// What was read. An object that leads to none of our backends has no routes at all.
-    pub(super) fn finish(mut self, origin: Origin) -> RouteObject {
-        self.out.origin = Arc::new(origin);
-        if self.out.targets.is_empty() {
-            self.out.routes.clear();
+    /// What was read.
+    pub(super) fn finish(self, origin: Origin) -> RouteObject {
+        let mut out = self.out;
+        out.origin = Arc::new(origin);
+        for route in &out.routes {
+            if route.targets.is_empty() {
+                out.passed_zones.extend(Zone::of_route(route));
+            } else {
+                out.held_zones.extend(Zone::of_route(route));
+            }
         }
-        self.out
+        out
     }
 }
 

@@ -1,9 +1,6 @@
 //! The table under construction: takes what was made new, keeps what differs, and hands it on whole.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use wakegate_core::{Backend, BackendId, Finding as Precedence, Route, RouteId, RouteTable};
 use wakegate_wire::v1;
@@ -18,64 +15,49 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Table {
     next: Snapshot,
+    /// The routes of `next`, for what it finds: routes that get nothing.
+    precedence: RouteTable,
     changed: Changed,
     /// By what was looked at when they were found.
     findings: BTreeMap<String, Vec<Finding>>,
     have_findings_changed: bool,
 }
 
-/// What a route object changed, for the table of precedence.
-#[derive(Debug, Default)]
-pub(super) struct ChangedRoutes {
-    pub(super) upserted: Vec<Route>,
-    pub(super) removed: Vec<RouteId>,
-}
-
 impl Table {
-    /// Replaces the routes of one object.
-    pub(super) fn set_routes(
-        &mut self,
-        old: Option<&RouteObject>,
-        new: Option<&RouteObject>,
-    ) -> ChangedRoutes {
-        let before: BTreeMap<_, _> = old
-            .iter()
-            .flat_map(|old| &old.routes)
-            .map(|route| (&route.id, route))
-            .collect();
-        let mut gone: BTreeSet<&RouteId> = before.keys().copied().collect();
-        let is_elsewhere = old.map(|old| &old.origin) != new.map(|new| &new.origin);
-        let mut changed = ChangedRoutes::default();
-        for (route, object) in new
-            .iter()
-            .flat_map(|new| new.routes.iter().map(move |r| (r, new)))
-        {
-            gone.remove(&route.id);
-            if is_elsewhere || before.get(&route.id) != Some(&route) {
-                self.put_route(route, object);
-                changed.upserted.push(route.clone());
-            }
+    /// Puts a route in, in place of the one of that name.
+    pub(super) fn put_route(&mut self, route: &Route, object: &RouteObject) {
+        let (old, entry) = (
+            self.precedence.get(&route.id),
+            self.next.routes.get(&route.id),
+        );
+        let is_same_object = |entry: &Arc<RouteEntry>| {
+            entry.origin == object.origin && entry.is_ours == object.is_ours()
+        };
+        if old.is_some_and(|old| **old == *route) && entry.is_some_and(is_same_object) {
+            return;
         }
-        for id in gone {
-            Arc::make_mut(&mut self.next.routes).remove(id);
-            self.changed.routes.insert(id.clone());
-            changed.removed.push(id.clone());
-        }
-        changed
-    }
-
-    fn put_route(&mut self, route: &Route, object: &RouteObject) {
         let entry = RouteEntry {
             entity: Entity::new(Tag::Route, v1::Route::from(route)),
             origin: Arc::clone(&object.origin),
+            is_ours: object.is_ours(),
             backends: route
                 .targets
                 .iter()
                 .map(|target| target.backend.clone())
                 .collect(),
         };
-        Arc::make_mut(&mut self.next.routes).insert(route.id.clone(), Arc::new(entry));
+        set(&mut self.next.routes, &route.id, Some(Arc::new(entry)));
+        self.precedence.apply(vec![route.clone()], &[]);
         self.changed.routes.insert(route.id.clone());
+    }
+
+    /// Takes a route out, if it is there.
+    pub(super) fn remove_route(&mut self, id: &RouteId) {
+        if self.next.routes.contains_key(id) {
+            set(&mut self.next.routes, id, None);
+            self.precedence.apply(Vec::new(), std::slice::from_ref(id));
+            self.changed.routes.insert(id.clone());
+        }
     }
 
     pub(super) fn set_backend(&mut self, id: &BackendId, backend: Option<&Backend>) {
@@ -156,6 +138,47 @@ impl Table {
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::new(self.next.clone())
     }
+
+    /// Routes of ours that do not get what they ask for. What others lose is theirs to know.
+    pub(super) fn precedence_findings(&self) -> Vec<Finding> {
+        let found = self.precedence.findings();
+        let found = found
+            .into_iter()
+            .filter(|found| self.is_ours(found.route()));
+        found.map(|found| self.precedence_finding(found)).collect()
+    }
+
+    fn precedence_finding(&self, found: Precedence) -> Finding {
+        let (route, reason) = match found {
+            Precedence::Conflict {
+                winner,
+                loser,
+                hosts,
+            } => {
+                let hosts = hosts.join(", ");
+                let whose = if self.is_ours(&winner) {
+                    ""
+                } else {
+                    ", which leads to nothing that scales to zero,"
+                };
+                let reason =
+                    format!("{winner}{whose} asks for the same requests on {hosts} and has them");
+                (loser, reason)
+            }
+            Precedence::Unreachable { route, why } => (route, format!("never reached: {why}")),
+        };
+        Finding {
+            object: route.to_string(),
+            field: String::new(),
+            reason,
+        }
+    }
+
+    /// Whether a route is of an object that leads to one of our backends.
+    fn is_ours(&self, route: &RouteId) -> bool {
+        let entry = self.next.routes.get(route);
+        entry.is_some_and(|entry| entry.is_ours)
+    }
 }
 
 fn set<K: Ord + Clone, V>(map: &mut Arc<BTreeMap<K, Arc<V>>>, key: &K, value: Option<Arc<V>>) {
@@ -164,30 +187,4 @@ fn set<K: Ord + Clone, V>(map: &mut Arc<BTreeMap<K, Arc<V>>>, key: &K, value: Op
         Some(value) => drop(map.insert(key.clone(), value)),
         None => drop(map.remove(key)),
     }
-}
-
-/// Routes that do not get what they ask for.
-pub(super) fn precedence_findings(table: &RouteTable) -> Vec<Finding> {
-    let found = table.findings().into_iter().map(|found| {
-        let (route, reason) = match found {
-            Precedence::Conflict {
-                winner,
-                loser,
-                hosts,
-            } => {
-                let hosts = hosts.join(", ");
-                (
-                    loser,
-                    format!("{winner} asks for the same requests on {hosts} and has them"),
-                )
-            }
-            Precedence::Unreachable { route, why } => (route, why.to_string()),
-        };
-        Finding {
-            object: route.to_string(),
-            field: String::new(),
-            reason,
-        }
-    });
-    found.collect()
 }
