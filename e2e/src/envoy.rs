@@ -2,6 +2,7 @@
 
 mod admin;
 mod config;
+mod filter;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,8 @@ use crate::process::Process;
 use crate::programs;
 
 pub use admin::{Admin, Samples, samples};
-pub use config::{EndpointsFrom, EnvoyConfig, FilterConfig};
+pub use config::{EndpointsFrom, EnvoyConfig};
+pub use filter::FilterConfig;
 
 /// Compiling the filter for three VMs on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(30);

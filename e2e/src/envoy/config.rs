@@ -7,15 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use super::filter::{CONTROL_PLANE, FilterConfig, SCALER};
 use crate::manifests::Service;
 
-/// The cluster of the control plane: the filter's stream, and EDS.
-const CONTROL_PLANE: &str = "wakegate-control-plane";
-/// The cluster of the scaler.
-const SCALER: &str = "wakegate-scaler";
 const HCM: &str = "type.googleapis.com/envoy.extensions.filters.network.\
                    http_connection_manager.v3.HttpConnectionManager";
-const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 const FILE_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
 const HTTP_OPTIONS: &str =
@@ -30,18 +26,6 @@ pub enum EndpointsFrom {
     StateOfTheWorld,
     /// A file per service that a test writes: an Envoy that learns later than the filter.
     Files(PathBuf),
-}
-
-/// The filter and its configuration.
-#[derive(Debug, Clone)]
-pub struct FilterConfig {
-    /// The wasm module.
-    pub module: PathBuf,
-    /// Merged over what a stack needs; see the filter's configuration.
-    pub settings: Value,
-    /// The file that the filter's configuration is discovered from (ECDS), so that it can change while
-    /// Envoy runs; `None` is a fixed configuration.
-    pub discovered_from: Option<PathBuf>,
 }
 
 /// What makes one Envoy different from another.
@@ -100,12 +84,7 @@ impl EnvoyConfig {
             .discovered_from
             .as_ref()
             .context("its configuration is discovered")?;
-        let resource = json!({
-            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-            "name": "wakegate",
-            "typed_config": wasm(filter, settings),
-        });
-        write_whole(file, &json!({ "resources": [resource] }).to_string())
+        write_whole(file, &filter.discovery_response(settings).to_string())
     }
 
     /// Writes what Envoy knows of a Service, where its endpoints come from files.
@@ -131,7 +110,7 @@ impl EnvoyConfig {
     }
 
     fn connection_manager(&self, access_log: &Path) -> Value {
-        let mut filters: Vec<_> = self.filter.iter().map(wasm_filter).collect();
+        let mut filters: Vec<_> = self.filter.iter().map(FilterConfig::http_filter).collect();
         filters.push(json!({ "name": "router", "typed_config": { "@type": ROUTER } }));
         let hosts: Vec<_> = self.services.iter().map(virtual_host).collect();
         json!({
@@ -197,40 +176,6 @@ fn endpoints_response(service: &Service, endpoint: Option<SocketAddr>) -> Value 
         "cluster_name": service.backend(),
         "endpoints": endpoints,
     } ] })
-}
-
-fn wasm_filter(filter: &FilterConfig) -> Value {
-    let Some(file) = &filter.discovered_from else {
-        return json!({ "name": "wakegate", "typed_config": wasm(filter, &filter.settings) });
-    };
-    json!({ "name": "wakegate", "config_discovery": {
-        "type_urls": [WASM],
-        "config_source": { "resource_api_version": "V3", "path_config_source": { "path": file } },
-    } })
-}
-
-fn wasm(filter: &FilterConfig, more: &Value) -> Value {
-    let mut settings = json!({
-        "control_plane": { "cluster": CONTROL_PLANE },
-        "scaler": { "cluster": SCALER },
-    });
-    if let (Some(settings), Some(more)) = (settings.as_object_mut(), more.as_object()) {
-        settings.extend(more.clone());
-    }
-    json!({ "@type": WASM, "config": {
-        "name": "wakegate",
-        "root_id": "wakegate",
-        "failure_policy": "FAIL_RELOAD",
-        "configuration": {
-            "@type": "type.googleapis.com/google.protobuf.StringValue",
-            "value": settings.to_string(),
-        },
-        "vm_config": {
-            "vm_id": "wakegate",
-            "runtime": "envoy.wasm.runtime.v8",
-            "code": { "local": { "filename": filter.module } },
-        },
-    } })
 }
 
 /// By a rename, which is also what Envoy watches for.

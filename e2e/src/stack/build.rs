@@ -30,8 +30,7 @@ pub struct StackBuilder {
     admin: SocketAddr,
     n_workers: u32,
     has_filter: bool,
-    has_control_plane: bool,
-    peer: Option<SocketAddr>,
+    daemons: Daemons,
     settings: Value,
     is_discovered: bool,
     late_endpoints: bool,
@@ -39,6 +38,14 @@ pub struct StackBuilder {
     stream_idle_timeout: Duration,
     buffer_limit: Option<u32>,
     folder: Option<PathBuf>,
+}
+
+/// Who is at the other end of the filter's streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Daemons {
+    Real,
+    Peer(SocketAddr),
+    None,
 }
 
 impl Default for StackBuilder {
@@ -50,8 +57,7 @@ impl Default for StackBuilder {
             admin: ANY_PORT,
             n_workers: 2,
             has_filter: true,
-            has_control_plane: true,
-            peer: None,
+            daemons: Daemons::Real,
             settings: json!({}),
             is_discovered: false,
             late_endpoints: false,
@@ -104,7 +110,7 @@ impl StackBuilder {
     /// Neither control plane nor scaler: their addresses answer nobody. Endpoints come by file.
     #[must_use]
     pub fn without_control_plane(mut self) -> Self {
-        self.has_control_plane = false;
+        self.daemons = Daemons::None;
         self.late_endpoints = true;
         self
     }
@@ -112,8 +118,9 @@ impl StackBuilder {
     /// Instead of both daemons, a `Peer` of the test's. Endpoints come by file.
     #[must_use]
     pub fn peer(mut self, address: SocketAddr) -> Self {
-        self.peer = Some(address);
-        self.without_control_plane()
+        self.daemons = Daemons::Peer(address);
+        self.late_endpoints = true;
+        self
     }
 
     /// Fields of the filter's configuration.
@@ -198,23 +205,28 @@ impl StackBuilder {
             stack.put_settings(&self.settings)?;
         }
         stack.start_envoy().await?;
-        if (self.has_control_plane || self.peer.is_some()) && self.has_filter {
+        if self.daemons != Daemons::None && self.has_filter {
             stack.every_worker_has_the_table().await?;
         }
         Ok(stack)
     }
 
     async fn start_daemons(&self, root: &Path, manifests: &Manifests) -> Result<(Daemon, Daemon)> {
-        if !self.has_control_plane {
-            let nowhere = || {
-                anyhow::Ok(Addresses {
-                    grpc: self.peer.map_or_else(free_address, Ok)?,
-                    admin: free_address()?,
-                })
-            };
+        let elsewhere = match self.daemons {
+            Daemons::Real => None,
+            Daemons::Peer(grpc) => Some(Addresses {
+                grpc,
+                admin: free_address()?,
+            }),
+            Daemons::None => Some(Addresses {
+                grpc: free_address()?,
+                admin: free_address()?,
+            }),
+        };
+        if let Some(addresses) = elsewhere {
             return Ok((
-                Daemon::stopped("wakegate-control-plane", root, nowhere()?),
-                Daemon::stopped("wakegate-scaler", root, nowhere()?),
+                Daemon::stopped("wakegate-control-plane", root, addresses),
+                Daemon::stopped("wakegate-scaler", root, addresses),
             ));
         }
         let args = vec![format!("--manifests={}", manifests.folder().display())];
