@@ -42,4 +42,6 @@ pub use self::scale::{
 };
 pub use self::table::{Finding, RequestHead, RouteTable, Unreachable};
 pub use self::update::TableUpdate;
-pub use self::worker::{Action, Decision, Limits, Marks, Request, ResponseFlags, Tally, Worker};
+pub use self::worker::{
+    Action, Decision, Limits, Look, Marks, Request, ResponseFlags, Tally, Worker,
+};

@@ -89,6 +89,15 @@ pub struct Marks {
     pub keda_http: bool,
 }
 
+/// What a look at a response finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// The time.
+    pub now: Duration,
+    /// `response.flags`, where Envoy says them.
+    pub flags: Option<ResponseFlags>,
+}
+
 /// `response.flags` of Envoy, as far as they tell that a request did not reach a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResponseFlags(pub u64);
@@ -202,14 +211,13 @@ impl Worker {
         self.hold(now, id, tracked, request)
     }
 
-    /// What its response is to carry. `flags` are read only for a response that may be Envoy's own: they
-    /// cost a host call.
+    /// What its response is to carry. The edge is asked to `look` only at a response that may be Envoy's
+    /// own, or that a thaw waits for: it costs host calls.
     pub fn on_response(
         &mut self,
-        now: Duration,
         id: RequestId,
         n_headers: usize,
-        flags: impl FnOnce() -> Option<ResponseFlags>,
+        look: impl FnOnce() -> Look,
     ) -> Marks {
         let Some(tracked) = self.requests.get(&id) else {
             return Marks::default();
@@ -217,12 +225,16 @@ impl Worker {
         let Phase::Running { held } = tracked.phase else {
             return Marks::default();
         };
-        let is_thawed = tracked.is_thawed;
-        let may_be_local = n_headers <= MAX_LOCAL_REPLY_HEADERS;
-        let loss = if may_be_local { flags() } else { None }.and_then(ResponseFlags::loss);
         let keda_http = tracked.route.policy.cold_start_header == ColdStartHeader::KedaHttp;
+        let marks = Marks { held, keda_http };
+        let may_be_local = n_headers <= MAX_LOCAL_REPLY_HEADERS;
+        if !may_be_local && !tracked.is_thawed {
+            return marks;
+        }
+        let Look { now, flags } = look();
+        let loss = flags.filter(|_| may_be_local).and_then(ResponseFlags::loss);
         if let Some(slot) = self.backends.get_mut(&tracked.target.backend) {
-            if is_thawed {
+            if tracked.is_thawed {
                 self.tally.lost += u64::from(loss.is_some());
                 let answered = loss.map_or(Answered::Normally, Answered::Lost);
                 slot.gate.on_response(now, id, answered);
@@ -231,7 +243,7 @@ impl Worker {
                 slot.gate.learn_zero(now);
             }
         }
-        Marks { held, keda_http }
+        marks
     }
 
     /// The stream ended, whatever ended it. An id that is not tracked is ignored.

@@ -8,8 +8,7 @@ use std::{
 };
 
 use wakegate_core::{
-    Action, Answer, BackendId, Clock, Decision, Limits, ProbeOutcome, RequestId, ResponseFlags,
-    Worker,
+    Action, Answer, BackendId, Clock, Decision, Limits, Look, ProbeOutcome, RequestId, Worker,
 };
 use wakegate_wire::PluginConfig;
 
@@ -66,10 +65,11 @@ impl Shared {
     /// What is to be done with the request of the effective context.
     pub(crate) fn decide(&self, id: u32) -> Decision {
         let now = self.now();
-        // The lookup reads headers while the worker is borrowed. Reads never call back into the VM.
+        let head = Head::read();
+        // The cluster is read while the worker is borrowed. Reads never call back into the VM.
         self.worker
             .borrow_mut()
-            .on_request(now, RequestId(id), &Head)
+            .on_request(now, RequestId(id), &head)
     }
 
     /// From a request's own callback: a report may be due at once, and the next tick soon.
@@ -82,13 +82,13 @@ impl Shared {
 
     /// The marks on the response of the effective context.
     pub(crate) fn mark_response(&self, id: u32, n_headers: usize) {
-        let now = self.now();
-        let marks = self.worker.borrow_mut().on_response(
-            now,
-            RequestId(id),
-            n_headers,
-            host::response_flags as fn() -> Option<ResponseFlags>,
-        );
+        let look = || Look {
+            now: self.now(),
+            flags: host::response_flags(),
+        };
+        let mut worker = self.worker.borrow_mut();
+        let marks = worker.on_response(RequestId(id), n_headers, look);
+        drop(worker);
         if marks.keda_http {
             let was_held = if marks.held.is_some() {
                 "true"

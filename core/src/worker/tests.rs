@@ -122,6 +122,10 @@ fn resumed(actions: &[Action]) -> Vec<u32> {
     ids.collect()
 }
 
+fn look(now: Duration, flags: Option<ResponseFlags>) -> Look {
+    Look { now, flags }
+}
+
 fn prove(worker: &mut Worker, now: Duration) {
     worker.on_probe(now, &web(), ProbeOutcome::Proof);
 }
@@ -151,7 +155,7 @@ fn a_request_to_a_sleeping_backend_is_held_reported_proved_and_released() {
         held: Some(700 * MS),
     };
     assert_eq!(worker.poll(later, 16), [resume]);
-    let marks = worker.on_response(later, RequestId(1), 9, || None);
+    let marks = worker.on_response(RequestId(1), 9, || look(later, None));
     assert_eq!(marks.held, Some(700 * MS));
     worker.on_end(later, RequestId(1));
     worker.report_acked(2, false);
@@ -169,7 +173,7 @@ fn a_request_to_a_sleeping_backend_is_held_reported_proved_and_released() {
 fn a_ready_backend_passes_and_is_counted_until_the_stream_ends() {
     let mut worker = worker(Policy::default(), backend(1));
     assert_eq!(worker.on_request(START, RequestId(1), &GET), Decision::Pass);
-    let marks = worker.on_response(START, RequestId(1), 9, || panic!("no local reply"));
+    let marks = worker.on_response(RequestId(1), 9, || panic!("not Envoy's own"));
     assert_eq!(marks, Marks::default());
     let report = worker.next_report(START + 60_000 * MS).unwrap();
     assert_eq!(
@@ -375,7 +379,7 @@ fn the_last_table_stays_when_the_control_plane_is_gone_and_a_proof_alone_release
 fn a_503_without_a_host_teaches_zero_and_the_next_request_is_held() {
     let mut worker = worker(Policy::default(), backend(1));
     worker.on_request(START, RequestId(1), &GET);
-    worker.on_response(START, RequestId(1), 3, || Some(UH));
+    worker.on_response(RequestId(1), 3, || look(START, Some(UH)));
     worker.on_end(START, RequestId(1));
     assert_eq!(worker.on_request(START, RequestId(2), &GET), Decision::Hold);
     assert_eq!(worker.take_tally().learned_zero, 1);
