@@ -147,19 +147,15 @@ impl Metrics {
                 .set(gauge(n_objects));
         }
         for (kind, n_entities) in [
-            (EntityKind::Route, snapshot.routes.len()),
-            (EntityKind::Backend, snapshot.backends.len()),
-            (EntityKind::Workload, snapshot.workloads.len()),
+            (EntityKind::Route, snapshot.routes.size()),
+            (EntityKind::Backend, snapshot.backends.size()),
+            (EntityKind::Workload, snapshot.workloads.size()),
         ] {
             self.entities
                 .get_or_create(&EntityLabel { kind })
                 .set(gauge(n_entities));
         }
-        let backends = snapshot.backends.values();
-        let n_ready = backends
-            .filter(|backend| backend.message.ready_endpoints > 0)
-            .count();
-        self.ready_backends.set(gauge(n_ready));
+        self.ready_backends.set(gauge(snapshot.n_ready_backends));
         self.findings.set(gauge(snapshot.findings.len()));
     }
 

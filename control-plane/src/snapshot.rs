@@ -1,12 +1,13 @@
 //! The table as it is handed on: whole, immutable, with the few last changes that led to it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     fmt,
     sync::Arc,
 };
 
 use prost::Message;
+use rpds::RedBlackTreeMapSync;
 use sha2::{Digest as _, Sha256};
 use wakegate_core::{BackendId, RouteId};
 use wakegate_wire::v1;
@@ -19,19 +20,25 @@ use crate::{
 /// Changes that a snapshot remembers. A subscriber further behind gets everything.
 pub const HISTORY: usize = 64;
 
+/// A map of which two versions share all but what differs: subscribers keep the last one while the next is
+/// made, and one change among many thousand entries must not copy them.
+pub type Map<K, V> = RedBlackTreeMapSync<K, Arc<V>>;
+
 /// One state of everything that is pushed.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// Grows by one with each change; means nothing outside of this process.
     pub sequence: u64,
     /// The routes.
-    pub routes: Arc<BTreeMap<RouteId, Arc<RouteEntry>>>,
+    pub routes: Map<RouteId, RouteEntry>,
     /// The backends that routes lead to.
-    pub backends: Arc<BTreeMap<BackendId, Arc<Entity<v1::Backend>>>>,
+    pub backends: Map<BackendId, Entity<v1::Backend>>,
+    /// How many of them have a ready endpoint.
+    pub n_ready_backends: usize,
     /// The workloads behind them, by id.
-    pub workloads: Arc<BTreeMap<Arc<str>, Arc<Entity<v1::Workload>>>>,
+    pub workloads: Map<Arc<str>, Entity<v1::Workload>>,
     /// The endpoints of every Service, routed to or not.
-    pub services: Arc<BTreeMap<ServiceId, Arc<ServiceEndpoints>>>,
+    pub services: Map<ServiceId, ServiceEndpoints>,
     /// What is wrong with which object.
     pub findings: Arc<BTreeSet<Finding>>,
     /// The last changes, the newest last.

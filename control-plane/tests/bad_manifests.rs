@@ -33,7 +33,7 @@ fn check(bad: &[u8], expected: &str) {
     let mut files = FileSet::new(dir.path());
     let changes = files.reload(&Batch::Everything).unwrap().unwrap();
     let snapshot = Index::default().apply(changes, files.findings()).unwrap();
-    assert_eq!(snapshot.routes.len(), 1, "the good route is served");
+    assert_eq!(snapshot.routes.size(), 1, "the good route is served");
     let findings: Vec<String> = snapshot.findings.iter().map(ToString::to_string).collect();
     let [finding] = findings.as_slice() else {
         panic!("{findings:#?}")

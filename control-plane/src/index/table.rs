@@ -8,7 +8,7 @@ use wakegate_wire::v1;
 use super::{ServiceEndpoints, ServiceId, reader::RouteObject};
 use crate::{
     object::Finding,
-    snapshot::{Changed, Entity, HISTORY, RouteEntry, Snapshot, Tag},
+    snapshot::{Changed, Entity, HISTORY, Map, RouteEntry, Snapshot, Tag},
 };
 
 /// The newest snapshot, and what comes into the next.
@@ -66,6 +66,12 @@ impl Table {
         if old == message.as_ref() {
             return;
         }
+        let is_ready = |message: &v1::Backend| usize::from(message.ready_endpoints > 0);
+        let (was, is) = (
+            old.map_or(0, is_ready),
+            message.as_ref().map_or(0, is_ready),
+        );
+        self.next.n_ready_backends = self.next.n_ready_backends + is - was;
         let entity = message.map(|message| Arc::new(Entity::new(Tag::Backend, message)));
         set(&mut self.next.backends, id, entity);
         self.changed.backends.insert(id.clone());
@@ -181,10 +187,11 @@ impl Table {
     }
 }
 
-fn set<K: Ord + Clone, V>(map: &mut Arc<BTreeMap<K, Arc<V>>>, key: &K, value: Option<Arc<V>>) {
-    let map = Arc::make_mut(map);
+fn set<K: Ord + Clone, V>(map: &mut Map<K, V>, key: &K, value: Option<Arc<V>>) {
     match value {
-        Some(value) => drop(map.insert(key.clone(), value)),
-        None => drop(map.remove(key)),
+        Some(value) => map.insert_mut(key.clone(), value),
+        None => {
+            map.remove_mut(key);
+        }
     }
 }

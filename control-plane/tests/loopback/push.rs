@@ -54,7 +54,7 @@ async fn a_worker_that_comes_back_gets_what_it_missed() {
     plane.write("api.yaml", &shop("api"));
     plane
         .until("both changes", |now| {
-            now.routes.len() == 2 && now.backends.values().any(|b| b.message.ready_endpoints > 0)
+            now.routes.size() == 2 && now.backends.values().any(|b| b.message.ready_endpoints > 0)
         })
         .await;
 
@@ -94,7 +94,7 @@ async fn every_control_plane_gives_one_table_one_version() {
     let other = ControlPlane::with(&shop("api")).await;
     other.write("later.yaml", &shop("web"));
     other
-        .until("the second route", |now| now.routes.len() == 2)
+        .until("the second route", |now| now.routes.size() == 2)
         .await;
     let one = one.watch(hello()).await.update().await;
     let other = other.watch(hello()).await.update().await;
@@ -109,7 +109,7 @@ async fn one_update_is_in_flight_and_the_rest_becomes_one() {
     for name in ["a", "b", "c"] {
         plane.write(&format!("{name}.yaml"), &shop(name));
     }
-    plane.until("all routes", |now| now.routes.len() == 4).await;
+    plane.until("all routes", |now| now.routes.size() == 4).await;
     // Unacked, nothing but heartbeats comes.
     client.heartbeat().await;
     client.ack(&first.version, "").await;

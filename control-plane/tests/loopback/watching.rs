@@ -33,10 +33,10 @@ async fn directories_that_come_and_go_bring_and_take_their_files() {
     fs::create_dir(plane.path("staged.d")).unwrap();
     fs::write(plane.path("staged.d").join("api.yml"), shop("api")).unwrap();
     plane
-        .until("the file below", |now| now.routes.len() == 2)
+        .until("the file below", |now| now.routes.size() == 2)
         .await;
     fs::rename(plane.path("staged.d"), plane.path(".hidden")).unwrap();
-    plane.until("its end", |now| now.routes.len() == 1).await;
+    plane.until("its end", |now| now.routes.size() == 1).await;
 }
 
 #[tokio::test]
