@@ -13,8 +13,11 @@ const LOST_AFTER: Duration = Duration::from_secs(5);
 pub(super) const AFTER_NO_PROOF: Pause = Pause::between(250, 2_000);
 
 /// After "no host" when the control plane says ready: Envoy's endpoints come a moment after ours, and
-/// asking costs nothing.
-pub(super) const ENDPOINTS_COMING: Pause = Pause::between(2, 100);
+/// asking costs nothing. So it is asked often: what the pauses add is about an eighth of the wait.
+pub(super) const ENDPOINTS_COMING: Pause = Pause {
+    share: 8,
+    ..Pause::between(1, 100)
+};
 
 /// After "no host" while the control plane is gone: when a host comes cannot be guessed.
 pub(super) const CONTROL_PLANE_GONE: Pause = Pause::between(100, 250);
@@ -23,14 +26,16 @@ pub(super) const CONTROL_PLANE_GONE: Pause = Pause::between(100, 250);
 /// as long as outlier detection or a health check wants.
 pub(super) const LEARNED_ZERO: Pause = Pause::between(100, 100);
 
-/// The bounds of a pause that doubles.
+/// The bounds of a pause that grows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pause {
     min: Duration,
     max: Duration,
+    /// Each pause is longer than `min` by one part in so many of all pauses before: 1 doubles.
+    share: u32,
 }
 
-/// The pause that was made last.
+/// The sum of the pauses that were made.
 #[derive(Debug, Default)]
 pub(super) struct Backoff(Duration);
 
@@ -48,15 +53,20 @@ impl Pause {
         Self {
             min: Duration::from_millis(min_ms),
             max: Duration::from_millis(max_ms),
+            share: 1,
         }
     }
 }
 
 impl Backoff {
-    /// Twice the last pause, within bounds.
-    pub(super) fn next(&mut self, pause: Pause) -> Duration {
-        self.0 = self.0.saturating_mul(2).max(pause.min).min(pause.max);
-        self.0
+    /// A longer pause than the last, within bounds.
+    pub(super) fn next(&mut self, bounds: Pause) -> Duration {
+        let grown = bounds.min.saturating_add(self.0 / bounds.share.max(1));
+        // Whole milliseconds: no tick is finer.
+        let whole = u64::try_from(grown.as_millis()).map_or(bounds.max, Duration::from_millis);
+        let pause = whole.min(bounds.max);
+        self.0 = self.0.saturating_add(pause);
+        pause
     }
 
     pub(super) fn reset(&mut self) {
