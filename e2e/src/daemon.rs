@@ -1,6 +1,6 @@
 //! Control plane and scaler: started, killed, started again where they were.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +26,17 @@ pub struct Addresses {
     pub admin: SocketAddr,
 }
 
+/// A free port of the loopback device.
+pub(crate) const ANY_PORT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
+
+impl Addresses {
+    /// Free ports of the loopback device.
+    pub const ANY: Self = Self {
+        grpc: ANY_PORT,
+        admin: ANY_PORT,
+    };
+}
+
 /// One daemon, running or not.
 #[derive(Debug)]
 pub struct Daemon {
@@ -39,18 +50,18 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it on free ports with the flags in `args`.
     pub async fn start(name: &'static str, folder: &Path, args: Vec<String>) -> Result<Self> {
-        let any = "127.0.0.1:0".parse()?;
-        let addresses = Addresses {
-            grpc: any,
-            admin: any,
-        };
-        let mut daemon = Self {
-            name,
-            folder: folder.to_owned(),
-            args,
-            process: None,
-            addresses,
-        };
+        Self::start_at(Addresses::ANY, name, folder, args).await
+    }
+
+    /// Starts it at `addresses` with the flags in `args`.
+    pub async fn start_at(
+        addresses: Addresses,
+        name: &'static str,
+        folder: &Path,
+        args: Vec<String>,
+    ) -> Result<Self> {
+        let mut daemon = Self::stopped(name, folder, addresses);
+        daemon.args = args;
         daemon.start_again().await?;
         Ok(daemon)
     }

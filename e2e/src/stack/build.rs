@@ -1,6 +1,6 @@
 //! Putting a stack together.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::{Folder, Stack};
-use crate::daemon::{Addresses, Daemon};
+use crate::daemon::{ANY_PORT, Addresses, Daemon};
 use crate::envoy::{EndpointsFrom, EnvoyConfig, FilterConfig};
 use crate::eventually::eventually;
 use crate::manifests::{Manifests, Service};
@@ -18,9 +18,6 @@ use crate::programs;
 /// From the daemons' readiness to a table in every filter VM.
 const TABLE_LIMIT: Duration = Duration::from_secs(20);
 
-/// A free port of the loopback device.
-const ANY_PORT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
-
 /// What a stack shall be like.
 #[derive(Debug, Clone)]
 pub struct StackBuilder {
@@ -28,6 +25,8 @@ pub struct StackBuilder {
     files: Vec<(String, Vec<u8>)>,
     listen: SocketAddr,
     admin: SocketAddr,
+    control_plane: Addresses,
+    scaler: Addresses,
     n_workers: u32,
     has_filter: bool,
     daemons: Daemons,
@@ -55,6 +54,8 @@ impl Default for StackBuilder {
             files: Vec::new(),
             listen: ANY_PORT,
             admin: ANY_PORT,
+            control_plane: Addresses::ANY,
+            scaler: Addresses::ANY,
             n_workers: 2,
             has_filter: true,
             daemons: Daemons::Real,
@@ -90,6 +91,14 @@ impl StackBuilder {
     pub fn listen(mut self, clients: SocketAddr, admin: SocketAddr) -> Self {
         self.listen = clients;
         self.admin = admin;
+        self
+    }
+
+    /// Where the daemons listen.
+    #[must_use]
+    pub fn daemons(mut self, control_plane: Addresses, scaler: Addresses) -> Self {
+        self.control_plane = control_plane;
+        self.scaler = scaler;
         self
     }
 
@@ -230,12 +239,13 @@ impl StackBuilder {
             ));
         }
         let args = vec![format!("--manifests={}", manifests.folder().display())];
-        let control_plane = Daemon::start("wakegate-control-plane", root, args).await?;
+        let control_plane =
+            Daemon::start_at(self.control_plane, "wakegate-control-plane", root, args).await?;
         let args = vec![format!(
             "--control-plane=http://{}",
             control_plane.addresses().grpc
         )];
-        let scaler = Daemon::start("wakegate-scaler", root, args).await?;
+        let scaler = Daemon::start_at(self.scaler, "wakegate-scaler", root, args).await?;
         control_plane.ready().await?;
         scaler.ready().await?;
         Ok((control_plane, scaler))

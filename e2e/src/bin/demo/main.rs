@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 use wakegate_e2e::autoscaler::{Autoscaler, ScaledObject};
-use wakegate_e2e::{Service, Stack};
+use wakegate_e2e::{Addresses, Service, Stack};
 
 use timeline::{meanwhile, say};
 
@@ -28,6 +28,18 @@ struct Args {
     /// Where Envoy's admin endpoint is.
     #[arg(long, default_value = "127.0.0.1:0")]
     admin_listen: SocketAddr,
+    /// Where the control plane serves gRPC.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    control_plane_listen: SocketAddr,
+    /// Where the control plane's admin endpoint is.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    control_plane_admin_listen: SocketAddr,
+    /// Where the scaler serves gRPC.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    scaler_listen: SocketAddr,
+    /// Where the scaler's admin endpoint is.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    scaler_admin_listen: SocketAddr,
     /// Envoy's worker threads.
     #[arg(long, default_value_t = 2)]
     workers: u32,
@@ -73,7 +85,16 @@ async fn main() -> Result<()> {
 
 async fn start(args: &Args) -> Result<Demo> {
     let (shop, burst) = (Service::new("shop"), Service::new("burst"));
+    let control_plane = Addresses {
+        grpc: args.control_plane_listen,
+        admin: args.control_plane_admin_listen,
+    };
+    let scaler = Addresses {
+        grpc: args.scaler_listen,
+        admin: args.scaler_admin_listen,
+    };
     let mut builder = Stack::builder()
+        .daemons(control_plane, scaler)
         .serve(shop.clone())
         .serve(burst.clone())
         .workers(args.workers)
