@@ -109,7 +109,9 @@ async fn one_update_is_in_flight_and_the_rest_becomes_one() {
     for name in ["a", "b", "c"] {
         plane.write(&format!("{name}.yaml"), &shop(name));
     }
-    plane.until("all routes", |now| now.routes.size() == 4).await;
+    plane
+        .until("all routes", |now| now.routes.size() == 4)
+        .await;
     // Unacked, nothing but heartbeats comes.
     client.heartbeat().await;
     client.ack(&first.version, "").await;
