@@ -15,7 +15,13 @@ async fn refused(settings: Value, words: &[&str]) -> Result<()> {
     let builder = Stack::builder()
         .serve(Service::new("shop"))
         .without_control_plane();
-    let started = builder.settings(settings.clone()).start().await;
+    // A stack that fails keeps a folder of its own for whoever looks; here it is meant to.
+    let folder = tempfile::tempdir()?;
+    let started = builder
+        .settings(settings.clone())
+        .folder(folder.path())
+        .start()
+        .await;
     let error = started
         .err()
         .with_context(|| format!("{settings} was taken"))?;
