@@ -9,6 +9,7 @@
 )]
 
 mod config;
+mod head;
 mod host;
 mod request;
 mod root;

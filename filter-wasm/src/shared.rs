@@ -12,7 +12,7 @@ use wakegate_core::{
 };
 use wakegate_wire::PluginConfig;
 
-use crate::{host, request::Head, stats::Stats, streams::DemandStream};
+use crate::{head::Head, host, stats::Stats, streams::DemandStream};
 
 /// Resumes and replies in one VM call. They run nested once the call returns: 100 replies were seen to
 /// work, 400 to end in a dead VM.
