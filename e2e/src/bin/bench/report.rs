@@ -101,7 +101,7 @@ fn row(what: &str, figure: &str) -> String {
 fn hot_path(figures: &HotPath) -> Vec<String> {
     let n = figures.n_routes;
     let orientation = |what: &str, of: &crate::hot_path::Medians, digits: usize| {
-        let what = format!("{n} routes: {what} with the filter / an empty one / none");
+        let what = format!("table of {n}: {what} with the filter / an empty one / none");
         row(
             &what,
             &format!(
@@ -134,7 +134,7 @@ fn ratio(n_routes: usize, what: &str, ratio: &Ratio) -> String {
         "{:.3} ({:.3} to {:.3}, {} pairs)",
         ratio.median, ratio.low, ratio.high, ratio.n_pairs
     );
-    row(&format!("{n_routes} routes: {what}"), &figure)
+    row(&format!("table of {n_routes}: {what}"), &figure)
 }
 
 fn times(what: &str, times: &Times) -> String {
