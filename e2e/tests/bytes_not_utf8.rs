@@ -63,9 +63,15 @@ async fn arrived_unchanged(mut client: Raw) -> Result<()> {
     Ok(())
 }
 
-/// Bytes in the path and the host: nothing of them may reach the filter half.
+/// Bytes in the path, the host and a header's name: nothing of them may reach the filter half.
 async fn envoy_refuses_others_itself(stack: &Stack, host: &str) -> Result<()> {
     for request in [
+        [
+            b"GET / HTTP/1.1\r\nx-\xff: 1\r\nhost: ".as_slice(),
+            host.as_bytes(),
+            b"\r\n\r\n",
+        ]
+        .concat(),
         [
             b"GET /\xff HTTP/1.1\r\nhost: ".as_slice(),
             host.as_bytes(),
@@ -79,5 +85,36 @@ async fn envoy_refuses_others_itself(stack: &Stack, host: &str) -> Result<()> {
         let status = client.status(SOON).await?;
         ensure!((400..500).contains(&status), "answered with {status}");
     }
+    // The same bytes but for the name are held: it is the name that is refused.
+    let mut plain = Raw::open(stack.address()?).await?;
+    plain.send(&h2_with_header(host, b"x-odd")?).await?;
+    stack.held_is(15, SOON).await?;
+    let mut odd = Raw::open(stack.address()?).await?;
+    odd.send(&h2_with_header(host, b"x-od\xff")?).await?;
+    odd.read_until(SOON, is_refused).await?;
     Ok(())
+}
+
+/// A request that no HTTP/2 library sends: its header's name is literal bytes, without Huffman's code.
+fn h2_with_header(host: &str, name: &[u8]) -> Result<Vec<u8>> {
+    let indexed = [0x82, 0x86, 0x84]; // GET, http, /
+    let authority = [&[0x41, u8::try_from(host.len())?], host.as_bytes()].concat();
+    let header = [&[0x40, u8::try_from(name.len())?], name, b"\x011"].concat();
+    let block = [indexed.as_slice(), &authority, &header].concat();
+    let frame = [0, 0, u8::try_from(block.len())?, 0x1, 0x5, 0, 0, 0, 1];
+    let settings = [0, 0, 0, 0x4, 0, 0, 0, 0, 0];
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice();
+    Ok([preface, &settings, &frame, &block].concat())
+}
+
+/// Whether a frame resets the stream (3), ends the connection (7) or answers (1). Closing it says as much.
+fn is_refused(mut bytes: &[u8]) -> bool {
+    while let [a, b, c, kind, _, _, _, _, _, rest @ ..] = bytes {
+        if [0x1, 0x3, 0x7].contains(kind) {
+            return true;
+        }
+        let n_bytes = usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c);
+        bytes = rest.get(n_bytes..).unwrap_or_default();
+    }
+    false
 }
