@@ -87,8 +87,12 @@ impl Peer {
         self.address
     }
 
-    /// Sends an update to all streams that are open.
+    /// Sends an update to all streams that are open. A full one is what later streams get first: at this
+    /// moment a filter may be between two streams.
     pub fn push(&self, update: v1::Update) {
+        if update.full {
+            self.shared.state.lock().table = vec![update.clone()];
+        }
         // An error says that no stream is open.
         drop(self.shared.updates.send(update));
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use wakegate_e2e::client::{H2, get, read};
-use wakegate_e2e::{Service, Stack};
+use wakegate_e2e::{Service, Stack, eventually_is};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -22,6 +22,11 @@ async fn a_route_that_is_deleted_lets_its_held_requests_go_on() -> Result<()> {
     stack.held_is(1, SOON).await?;
     // Envoy can serve it, but for Wakegate the backend sleeps on.
     stack.put_envoy_endpoint(&shop, Some(app.address()))?;
+    let admin = stack.envoy()?.admin();
+    eventually_is(SOON, "hosts that Envoy has", 1, async || {
+        admin.n_healthy(&shop.backend()).await
+    })
+    .await?;
     stack.manifests.remove_route(&shop)?;
     let answer = read(request.await?).await?;
     ensure!(answer.status == 200, "{}: {}", answer.status, answer.text());
