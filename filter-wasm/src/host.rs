@@ -115,6 +115,12 @@ pub(crate) fn cancel_stream(stream: u32) {
     let _ = hostcalls::cancel_grpc_stream(stream);
 }
 
+/// The configuration of the root that is being configured.
+pub(crate) fn plugin_configuration() -> Vec<u8> {
+    let json = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX);
+    json.ok().flatten().unwrap_or_default()
+}
+
 /// The message that a stream just delivered.
 pub(crate) fn stream_message(size: usize) -> Option<Vec<u8>> {
     hostcalls::get_buffer(BufferType::GrpcReceiveBuffer, 0, size).ok()?

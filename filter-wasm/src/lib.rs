@@ -8,7 +8,6 @@
     reason = "the one public item is the function that the macro makes for Envoy to call"
 )]
 
-mod config;
 mod head;
 mod host;
 mod request;

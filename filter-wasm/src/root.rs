@@ -7,9 +7,10 @@ use proxy_wasm::{
     types::{ContextType, LogLevel},
 };
 use wakegate_core::Instance;
+use wakegate_wire::PluginConfig;
 
 use crate::{
-    config, host,
+    host,
     request::Request,
     shared::Shared,
     streams::{News, RoutesStream},
@@ -145,7 +146,7 @@ impl Context for Root {
 
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
-        match config::read() {
+        match PluginConfig::parse(&host::plugin_configuration()) {
             Ok(config) => {
                 let shared = Shared::new(self.id, config);
                 if let Some(table) = table_store::load(&shared) {
