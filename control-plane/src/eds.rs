@@ -6,6 +6,7 @@
 mod assignment;
 mod delta;
 mod names;
+mod session;
 mod sotw;
 
 use std::{pin::Pin, sync::Arc};
@@ -21,11 +22,15 @@ use envoy_types::pb::envoy::service::{
         EndpointDiscoveryService, EndpointDiscoveryServiceServer,
     },
 };
-use futures::{Stream, stream};
+use futures::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use self::{delta::DeltaSession, sotw::SotwSession};
+use self::{
+    delta::Delta,
+    session::{Protocol, Session},
+    sotw::StateOfTheWorld,
+};
 use crate::{metrics::Metrics, push::Snapshots};
 
 /// A request names what an Envoy subscribes to: many clusters, once.
@@ -71,29 +76,12 @@ impl Eds {
             .max_decoding_message_size(MAX_REQUEST_BYTES)
     }
 
-    fn sotw(&self, inbound: Streaming<DiscoveryRequest>) -> Responses<DiscoveryResponse> {
-        let session = SotwSession::new(Arc::clone(&self.shared), inbound);
-        Box::pin(stream::unfold(Some(session), async |session| {
-            let mut session = session?;
-            match session.next().await? {
-                Ok(response) => Some((Ok(response), Some(session))),
-                Err(status) => Some((Err(status), None)),
-            }
-        }))
-    }
-
-    fn delta(
+    fn answer<P: Protocol>(
         &self,
-        inbound: Streaming<DeltaDiscoveryRequest>,
-    ) -> Responses<DeltaDiscoveryResponse> {
-        let session = DeltaSession::new(Arc::clone(&self.shared), inbound);
-        Box::pin(stream::unfold(Some(session), async |session| {
-            let mut session = session?;
-            match session.next().await? {
-                Ok(response) => Some((Ok(response), Some(session))),
-                Err(status) => Some((Err(status), None)),
-            }
-        }))
+        request: Request<Streaming<P::Request>>,
+    ) -> Response<Responses<P::Response>> {
+        let session = Session::<P>::new(Arc::clone(&self.shared), request.into_inner());
+        Response::new(session.responses())
     }
 }
 
@@ -106,14 +94,14 @@ impl EndpointDiscoveryService for Eds {
         &self,
         request: Request<Streaming<DiscoveryRequest>>,
     ) -> Result<Response<Self::StreamEndpointsStream>, Status> {
-        Ok(Response::new(self.sotw(request.into_inner())))
+        Ok(self.answer::<StateOfTheWorld>(request))
     }
 
     async fn delta_endpoints(
         &self,
         request: Request<Streaming<DeltaDiscoveryRequest>>,
     ) -> Result<Response<Self::DeltaEndpointsStream>, Status> {
-        Ok(Response::new(self.delta(request.into_inner())))
+        Ok(self.answer::<Delta>(request))
     }
 
     async fn fetch_endpoints(
@@ -133,13 +121,13 @@ impl AggregatedDiscoveryService for Eds {
         &self,
         request: Request<Streaming<DiscoveryRequest>>,
     ) -> Result<Response<Self::StreamAggregatedResourcesStream>, Status> {
-        Ok(Response::new(self.sotw(request.into_inner())))
+        Ok(self.answer::<StateOfTheWorld>(request))
     }
 
     async fn delta_aggregated_resources(
         &self,
         request: Request<Streaming<DeltaDiscoveryRequest>>,
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
-        Ok(Response::new(self.delta(request.into_inner())))
+        Ok(self.answer::<Delta>(request))
     }
 }

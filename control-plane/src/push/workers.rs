@@ -82,13 +82,6 @@ impl Workers {
             .flat_map(|proxy| proxy.connections.values().cloned())
             .collect()
     }
-
-    /// Connections of each role.
-    pub fn n_connections(&self, role: &str) -> usize {
-        let proxies = self.proxies.lock();
-        let of_role = proxies.iter().filter(|((of, _), _)| *of == role);
-        of_role.map(|(_, proxy)| proxy.connections.len()).sum()
-    }
 }
 
 impl Seat {
