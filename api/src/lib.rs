@@ -4,7 +4,9 @@
 pub mod annotations;
 mod duration;
 pub mod scaled_object;
+pub mod wake_policy;
 
 pub use self::annotations::{AnnotationError, Overflow, ScaleTarget, Settings};
 pub use self::duration::parse_duration;
 pub use self::scaled_object::ScaledObject;
+pub use self::wake_policy::{WakePolicy, WakePolicySpec};

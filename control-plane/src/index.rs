@@ -143,6 +143,13 @@ impl Index {
                     .extend(self.users.get(&service).into_iter().flatten().cloned());
                 dirty.services.insert(service);
             }
+            Kind::GrpcRoute
+            | Kind::Gateway
+            | Kind::GatewayClass
+            | Kind::ReferenceGrant
+            | Kind::Namespace
+            | Kind::HorizontalPodAutoscaler
+            | Kind::WakePolicy => {}
             Kind::EndpointSlice | Kind::Deployment | Kind::StatefulSet | Kind::ScaledObject => {
                 for object in replaced.versions() {
                     self.mark_services(id, object, dirty);
@@ -163,7 +170,16 @@ impl Index {
                 (id.kind.as_str(), &*id.name)
             }
             Object::ScaledObject(object) => object.target(),
-            Object::Service(_) | Object::HttpRoute(_) | Object::Ingress(_) => return,
+            Object::Service(_)
+            | Object::HttpRoute(_)
+            | Object::GrpcRoute(_)
+            | Object::Gateway(_)
+            | Object::GatewayClass(_)
+            | Object::ReferenceGrant(_)
+            | Object::Namespace(_)
+            | Object::Ingress(_)
+            | Object::HorizontalPodAutoscaler(_)
+            | Object::WakePolicy(_) => return,
         };
         let workload = WorkloadId {
             namespace: Arc::clone(&id.namespace),

@@ -2,12 +2,15 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use gateway_api::apis::standard::httproutes::HttpRoute;
+use gateway_api::apis::standard::{
+    gatewayclasses::GatewayClass, gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute,
+    referencegrants::ReferenceGrant,
+};
 use k8s_openapi::{
     api::{core::v1::Service, discovery::v1::EndpointSlice, networking::v1::Ingress},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use wakegate_api::ScaledObject;
+use wakegate_api::{ScaledObject, WakePolicy};
 
 /// An object of a kind that the index reads.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,12 +21,44 @@ pub enum Object {
     EndpointSlice(Box<EndpointSlice>),
     /// Routes of Gateway API.
     HttpRoute(Box<HttpRoute>),
+    /// Routes of Gateway API for gRPC.
+    GrpcRoute(Box<GrpcRoute>),
+    /// What HTTPRoutes and GRPCRoutes are attached to.
+    Gateway(Box<Gateway>),
+    /// Who serves a Gateway.
+    GatewayClass(Box<GatewayClass>),
+    /// Who may refer into a namespace.
+    ReferenceGrant(Box<ReferenceGrant>),
+    /// The labels by which a Gateway may choose.
+    Namespace(Box<NamespaceObject>),
     /// Routes of the older kind.
     Ingress(Box<Ingress>),
     /// What is scaled.
     Workload(Box<WorkloadObject>),
-    /// Whether scaling is paused.
+    /// Who else scales a workload, and whether scaling is paused.
     ScaledObject(Box<ScaledObject>),
+    /// Who else scales a workload without KEDA.
+    HorizontalPodAutoscaler(Box<AutoscalerObject>),
+    /// What is held, for how long, and how it scales.
+    WakePolicy(Box<WakePolicy>),
+}
+
+/// A Namespace, trimmed to what is read of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NamespaceObject {
+    /// Name and labels.
+    pub metadata: ObjectMeta,
+}
+
+/// A HorizontalPodAutoscaler, trimmed to what is read of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AutoscalerObject {
+    /// Name, namespace and owners.
+    pub metadata: ObjectMeta,
+    /// The kind of the workload that it scales.
+    pub target_kind: String,
+    /// The name of that workload.
+    pub target_name: String,
 }
 
 /// A Deployment or StatefulSet, trimmed to what is read of it.
@@ -46,6 +81,16 @@ pub enum Kind {
     EndpointSlice,
     /// `gateway.networking.k8s.io/v1`.
     HttpRoute,
+    /// `gateway.networking.k8s.io/v1`.
+    GrpcRoute,
+    /// `gateway.networking.k8s.io/v1`.
+    Gateway,
+    /// `gateway.networking.k8s.io/v1`; of the whole cluster.
+    GatewayClass,
+    /// `gateway.networking.k8s.io/v1`.
+    ReferenceGrant,
+    /// `v1`; of the whole cluster.
+    Namespace,
     /// `networking.k8s.io/v1`.
     Ingress,
     /// `apps/v1`.
@@ -54,6 +99,10 @@ pub enum Kind {
     StatefulSet,
     /// `keda.sh/v1alpha1`.
     ScaledObject,
+    /// `autoscaling/v2`.
+    HorizontalPodAutoscaler,
+    /// `wakegate.dev/v1alpha1`.
+    WakePolicy,
 }
 
 /// Kind, namespace and name: `Service shop/web`.
@@ -61,10 +110,32 @@ pub enum Kind {
 pub struct ObjectId {
     /// Its kind.
     pub kind: Kind,
-    /// Its namespace.
+    /// Its namespace; empty for what belongs to the whole cluster.
     pub namespace: Arc<str>,
     /// Its name.
     pub name: Arc<str>,
+}
+
+/// What sort of thing is wrong, as it stands in an Event's reason and in metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Code {
+    /// A field or an annotation that is not understood.
+    #[default]
+    Invalid,
+    /// A backend that cannot be held: no Service, none there, no such port.
+    BackendNotHeld,
+    /// A reference into another namespace that nobody there allows.
+    RefNotPermitted,
+    /// A route that no Gateway of ours takes.
+    NotAttached,
+    /// Nothing, or too much, stands behind a Service.
+    WorkloadUnclear,
+    /// Two objects of ours ask for different things.
+    Conflicted,
+    /// Someone else scales the workload.
+    ScaledElsewhere,
+    /// Requests that another route gets.
+    Shadowed,
 }
 
 /// One thing that is wrong with one object. It affects no other.
@@ -72,6 +143,10 @@ pub struct ObjectId {
 pub struct Finding {
     /// The object, or the file and document where it cannot be told.
     pub object: String,
+    /// The object again, where it is known: who can be told by an Event.
+    pub id: Option<ObjectId>,
+    /// The sort.
+    pub code: Code,
     /// The path of the field, such as `spec.rules[0].backendRefs[1]`; empty for the whole.
     pub field: String,
     /// What is wrong with it and what follows.
@@ -80,14 +155,21 @@ pub struct Finding {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 14] = [
         Self::Service,
         Self::EndpointSlice,
         Self::HttpRoute,
+        Self::GrpcRoute,
+        Self::Gateway,
+        Self::GatewayClass,
+        Self::ReferenceGrant,
+        Self::Namespace,
         Self::Ingress,
         Self::Deployment,
         Self::StatefulSet,
         Self::ScaledObject,
+        Self::HorizontalPodAutoscaler,
+        Self::WakePolicy,
     ];
 
     /// As it stands in a manifest.
@@ -96,22 +178,56 @@ impl Kind {
             Self::Service => "Service",
             Self::EndpointSlice => "EndpointSlice",
             Self::HttpRoute => "HTTPRoute",
+            Self::GrpcRoute => "GRPCRoute",
+            Self::Gateway => "Gateway",
+            Self::GatewayClass => "GatewayClass",
+            Self::ReferenceGrant => "ReferenceGrant",
+            Self::Namespace => "Namespace",
             Self::Ingress => "Ingress",
             Self::Deployment => "Deployment",
             Self::StatefulSet => "StatefulSet",
             Self::ScaledObject => "ScaledObject",
+            Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
+            Self::WakePolicy => "WakePolicy",
         }
     }
 
     /// The version that is read.
     pub fn api_version(self) -> &'static str {
         match self {
-            Self::Service => "v1",
+            Self::Service | Self::Namespace => "v1",
             Self::EndpointSlice => "discovery.k8s.io/v1",
-            Self::HttpRoute => "gateway.networking.k8s.io/v1",
+            Self::HttpRoute
+            | Self::GrpcRoute
+            | Self::Gateway
+            | Self::GatewayClass
+            | Self::ReferenceGrant => "gateway.networking.k8s.io/v1",
             Self::Ingress => "networking.k8s.io/v1",
             Self::Deployment | Self::StatefulSet => "apps/v1",
             Self::ScaledObject => "keda.sh/v1alpha1",
+            Self::HorizontalPodAutoscaler => "autoscaling/v2",
+            Self::WakePolicy => "wakegate.dev/v1alpha1",
+        }
+    }
+
+    /// Whether its objects belong to the whole cluster and have no namespace.
+    pub fn is_of_cluster(self) -> bool {
+        matches!(self, Self::GatewayClass | Self::Namespace)
+    }
+}
+
+impl Code {
+    /// As it stands in an Event's reason.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "Invalid",
+            Self::BackendNotHeld => "BackendNotHeld",
+            Self::RefNotPermitted => "RefNotPermitted",
+            Self::NotAttached => "NotAttached",
+            Self::WorkloadUnclear => "WorkloadUnclear",
+            Self::Conflicted => "Conflicted",
+            Self::ScaledElsewhere => "ScaledElsewhere",
+            Self::Shadowed => "Shadowed",
         }
     }
 }
@@ -134,26 +250,60 @@ impl Object {
             Self::Service(object) => &object.metadata,
             Self::EndpointSlice(object) => &object.metadata,
             Self::HttpRoute(object) => &object.metadata,
+            Self::GrpcRoute(object) => &object.metadata,
+            Self::Gateway(object) => &object.metadata,
+            Self::GatewayClass(object) => &object.metadata,
+            Self::ReferenceGrant(object) => &object.metadata,
+            Self::Namespace(object) => &object.metadata,
             Self::Ingress(object) => &object.metadata,
             Self::Workload(object) => &object.metadata,
             Self::ScaledObject(object) => &object.metadata,
+            Self::HorizontalPodAutoscaler(object) => &object.metadata,
+            Self::WakePolicy(object) => &object.metadata,
         }
     }
 }
 
 impl Finding {
-    /// A finding on an object.
+    /// A finding on an object: a field that is not understood, unless `with` says otherwise.
     pub fn new(object: &ObjectId, field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self {
             object: object.to_string(),
+            id: Some(object.clone()),
+            code: Code::Invalid,
             field: field.into(),
             reason: reason.into(),
         }
+    }
+
+    /// A finding on something that is no object, such as a file.
+    pub fn elsewhere(
+        place: impl Into<String>,
+        field: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            object: place.into(),
+            id: None,
+            code: Code::Invalid,
+            field: field.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// The same, of another sort.
+    #[must_use]
+    pub fn with(mut self, code: Code) -> Self {
+        self.code = code;
+        self
     }
 }
 
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            return write!(f, "{} {}", self.kind.as_str(), self.name);
+        }
         write!(f, "{} {}/{}", self.kind.as_str(), self.namespace, self.name)
     }
 }
@@ -162,6 +312,8 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             object,
+            id: _,
+            code: _,
             field,
             reason,
         } = self;

@@ -61,6 +61,7 @@ impl Publisher {
             object,
             field,
             reason,
+            ..
         } in snapshot.findings.difference(&self.found)
         {
             tracing::warn!(object, field, reason, "something is wrong with an object");
@@ -69,6 +70,7 @@ impl Publisher {
             object,
             field,
             reason,
+            ..
         } in self.found.difference(&snapshot.findings)
         {
             tracing::info!(object, field, reason, "no longer wrong");

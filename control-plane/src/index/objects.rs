@@ -177,7 +177,15 @@ impl Objects {
                 let target = (Arc::clone(namespace), format!("{kind}/{name}"));
                 put(&mut self.scaled, target, id.clone(), is_there);
             }
-            Object::HttpRoute(_) | Object::Ingress(_) => {}
+            Object::HttpRoute(_)
+            | Object::GrpcRoute(_)
+            | Object::Gateway(_)
+            | Object::GatewayClass(_)
+            | Object::ReferenceGrant(_)
+            | Object::Namespace(_)
+            | Object::Ingress(_)
+            | Object::HorizontalPodAutoscaler(_)
+            | Object::WakePolicy(_) => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use wakegate_wire::v1;
 
 use super::{ServiceEndpoints, ServiceId, reader::RouteObject};
 use crate::{
-    object::Finding,
+    object::{Code, Finding},
     snapshot::{Changed, Entity, HISTORY, Map, RouteEntry, Snapshot, Tag},
 };
 
@@ -173,11 +173,7 @@ impl Table {
             }
             Precedence::Unreachable { route, why } => (route, format!("never reached: {why}")),
         };
-        Finding {
-            object: route.to_string(),
-            field: String::new(),
-            reason,
-        }
+        Finding::elsewhere(route.to_string(), "", reason).with(Code::Shadowed)
     }
 
     /// Whether a route is of an object that leads to one of our backends.

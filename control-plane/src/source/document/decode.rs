@@ -3,7 +3,8 @@
 use k8s_openapi::{
     api::{
         apps::v1::{Deployment, StatefulSet},
-        core::v1::PodTemplateSpec,
+        autoscaling::v2::HorizontalPodAutoscaler,
+        core::v1::{Namespace, PodTemplateSpec},
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Content, DocumentError};
-use crate::object::{Kind, Object, ObjectId, WorkloadObject};
+use crate::object::{AutoscalerObject, Kind, NamespaceObject, Object, ObjectId, WorkloadObject};
 
 /// What a document says of itself before its fields are looked at.
 #[derive(Debug, Default)]
@@ -55,7 +56,9 @@ pub(super) fn object(mut value: Value) -> Result<Content, DocumentError> {
         let reason = format!("{api_version:?} is not read; {} is", kind.api_version());
         return Err(DocumentError::of(&described, "apiVersion", reason));
     }
-    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut)
+        && !kind.is_of_cluster()
+    {
         metadata.insert("namespace".to_owned(), Value::from(&*id.namespace));
     }
     let object = typed(kind, value).map_err(|(field, reason)| {
@@ -77,11 +80,12 @@ fn is_same(kind: Kind, group: &str, name: &str) -> bool {
 fn identity(kind: Kind, value: &Value, described: &Described) -> Result<ObjectId, DocumentError> {
     let name = required(value, "/metadata/name", described)?;
     let namespace = match value.pointer("/metadata/namespace") {
+        _ if kind.is_of_cluster() => "",
         None | Some(Value::Null) => "default",
         Some(_) => required(value, "/metadata/namespace", described)?,
     };
     for (field, text) in [("metadata.name", name), ("metadata.namespace", namespace)] {
-        if !is_dns_name(text) {
+        if !is_dns_name(text) && !(text.is_empty() && kind.is_of_cluster()) {
             let reason = format!("{text:?} is no name: lower-case letters, digits, - and . are");
             return Err(DocumentError::of(described, field, reason));
         }
@@ -136,8 +140,26 @@ fn typed(kind: Kind, value: Value) -> Result<Object, Refusal> {
         Kind::Service => Object::Service(field_by_field(value)?),
         Kind::EndpointSlice => Object::EndpointSlice(field_by_field(value)?),
         Kind::HttpRoute => Object::HttpRoute(field_by_field(value)?),
+        Kind::GrpcRoute => Object::GrpcRoute(field_by_field(value)?),
+        Kind::Gateway => Object::Gateway(field_by_field(value)?),
+        Kind::GatewayClass => Object::GatewayClass(field_by_field(value)?),
+        Kind::ReferenceGrant => Object::ReferenceGrant(field_by_field(value)?),
+        Kind::Namespace => {
+            let Namespace { metadata, .. } = field_by_field(value)?;
+            Object::Namespace(Box::new(NamespaceObject { metadata }))
+        }
         Kind::Ingress => Object::Ingress(field_by_field(value)?),
         Kind::ScaledObject => Object::ScaledObject(field_by_field(value)?),
+        Kind::WakePolicy => Object::WakePolicy(field_by_field(value)?),
+        Kind::HorizontalPodAutoscaler => {
+            let autoscaler: HorizontalPodAutoscaler = field_by_field(value)?;
+            let target = autoscaler.spec.scale_target_ref;
+            Object::HorizontalPodAutoscaler(Box::new(AutoscalerObject {
+                metadata: autoscaler.metadata,
+                target_kind: target.kind,
+                target_name: target.name,
+            }))
+        }
         Kind::Deployment => {
             let deployment: Deployment = field_by_field(value)?;
             let spec = deployment.spec.unwrap_or_default();

@@ -54,11 +54,7 @@ impl File {
             Ok((stamp, text)) => Self::parse(&text, stamp, shown, last),
             Err(error) => {
                 let reason = format!("{error}; what it said before stays in force");
-                let finding = Finding {
-                    object: shown.to_owned(),
-                    field: String::new(),
-                    reason,
-                };
+                let finding = Finding::elsewhere(shown, "", reason);
                 Self {
                     stamp: None,
                     objects: last.objects,
@@ -92,11 +88,7 @@ impl File {
         if let Some((first, _)) = self.objects.get(&id) {
             let reason =
                 format!("{id} is there already, in document {first}; this one is not used");
-            let finding = Finding {
-                object: place.to_owned(),
-                field: String::new(),
-                reason,
-            };
+            let finding = Finding::elsewhere(place, "", reason);
             self.findings.push(finding);
             return;
         }
@@ -140,11 +132,7 @@ fn finding(place: &str, error: DocumentError, is_kept: bool) -> Finding {
     } else {
         "it is not used"
     };
-    Finding {
-        object,
-        field,
-        reason: format!("{reason}; {follows}"),
-    }
+    Finding::elsewhere(object, field, format!("{reason}; {follows}"))
 }
 
 fn text(path: &Path) -> io::Result<(Stamp, String)> {
