@@ -9,6 +9,9 @@ export WAKEGATE_FILTER := env('WAKEGATE_FILTER', target / 'wasm/wakegate_filter.
 # The end-to-end tests mostly wait for something: four at a time fill two cores, and more would make the
 # moments that they measure depend on each other.
 export RUST_TEST_THREADS := env('RUST_TEST_THREADS', '4')
+# What `cargo` is told about the tests that need a cluster: the same for programs and tests, so that it settles
+# on one set of features for both.
+kube := '--workspace --features wakegate-e2e/kube --test kube --locked'
 
 [private]
 default:
@@ -34,6 +37,13 @@ test *args: test-programs wasm envoy
 e2e *args: programs wasm envoy
     ENVOY_BIN=$(scripts/envoy) cargo test --package wakegate-e2e --locked "$@"
 
+# The tests on a real Kubernetes with the real KEDA; the first run builds both (about 20 minutes)
+[group('test')]
+e2e-kube *args: kube-programs wasm envoy
+    KUBEBUILDER_ASSETS=$(scripts/kubernetes) KEDA_BIN_DIR=$(scripts/keda) KEDA_MANIFESTS=$(scripts/keda --manifests) \
+        GATEWAY_API_CRDS=$(scripts/gateway-api) ENVOY_BIN=$(scripts/envoy) \
+        scripts/in-namespace cargo test {{ kube }} --offline "$@"
+
 # Everything that must hold before a commit, but for the tests
 [group('check')]
 check: fmt-check lint doc generated check-docs check-deps bans
@@ -41,7 +51,7 @@ check: fmt-check lint doc generated check-docs check-deps bans
 # Clippy with warnings as errors, for this machine and for wasm
 [group('check')]
 lint: lint-wasm
-    cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy --workspace --all-targets --features wakegate-e2e/kube --locked -- -D warnings
 
 # Format the code
 [group('check')]
@@ -84,6 +94,11 @@ programs:
 [private]
 test-programs:
     cargo build --workspace --bins --tests --locked
+
+# Outside of the namespace: there is no network inside.
+[private]
+kube-programs:
+    cargo build {{ kube }} --bins
 
 [private]
 envoy:

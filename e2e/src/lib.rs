@@ -8,6 +8,7 @@ pub mod client;
 mod daemon;
 mod envoy;
 mod eventually;
+pub mod kube;
 mod manifests;
 mod peer;
 mod process;

@@ -1,5 +1,6 @@
 //! One child process: its log in a file, its end with ours.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
@@ -30,6 +31,16 @@ impl Process {
         args: impl IntoIterator<Item = A>,
         log: &Path,
     ) -> Result<Self> {
+        Self::start_with(program, args, Vec::new(), log)
+    }
+
+    /// Starts it with more variables in its environment.
+    pub fn start_with<A: AsRef<std::ffi::OsStr>>(
+        program: &Path,
+        args: impl IntoIterator<Item = A>,
+        environment: Vec<(&str, OsString)>,
+        log: &Path,
+    ) -> Result<Self> {
         let name = program
             .file_name()
             .unwrap_or_default()
@@ -48,7 +59,7 @@ impl Process {
         } else {
             Command::new(program)
         };
-        command.args(args).stdin(Stdio::null());
+        command.args(args).envs(environment).stdin(Stdio::null());
         command.stdout(output.try_clone()?).stderr(output);
         // Ctrl-C is for us alone: we end the others in order.
         command.process_group(0);

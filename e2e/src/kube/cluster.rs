@@ -1,0 +1,287 @@
+//! etcd, kube-apiserver, kube-controller-manager and KEDA's three programs, all real. The cluster lives on
+//! threads of its own, so that it can outlast the runtime of the test that started it.
+
+mod authority;
+mod home;
+mod kubectl;
+mod layout;
+mod objects;
+mod program;
+mod running;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::kube::{Api, Client};
+use anyhow::{Context, Result, anyhow};
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::PostParams;
+use rustix::process::Signal;
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+use tokio::try_join;
+
+use self::home::Home;
+use self::layout::Layout;
+use super::namespace::Namespace;
+
+pub(crate) use self::kubectl::Kubectl;
+pub use self::program::Program;
+pub(crate) use self::running::Running;
+
+/// For CRDs to be served after they were made.
+const ESTABLISHED_LIMIT: Duration = Duration::from_secs(30);
+
+/// What a cluster has when it starts.
+#[derive(Debug, Clone, Copy)]
+pub struct ClusterOptions {
+    /// KEDA: its CRDs and its programs.
+    pub keda: bool,
+    /// The Gateway API's CRDs.
+    pub gateway_api: bool,
+}
+
+impl Default for ClusterOptions {
+    fn default() -> Self {
+        Self {
+            keda: true,
+            gateway_api: true,
+        }
+    }
+}
+
+/// A cluster that runs. Without `finish`, its drop prints the logs: the test has failed.
+#[derive(Debug)]
+pub struct Cluster {
+    running: Arc<Running>,
+    kubectl: Kubectl,
+    home: Home,
+    folder: Option<TempDir>,
+    started_in: Duration,
+    is_finished: bool,
+}
+
+impl Cluster {
+    /// A cluster for one test.
+    pub async fn start(options: ClusterOptions) -> Result<Self> {
+        let began = Instant::now();
+        let folder = TempDir::with_prefix("cluster-").context("make a folder")?;
+        let layout = Layout::new(folder.path().to_owned())?;
+        let mut cluster = Self {
+            kubectl: Kubectl::new(&layout)?,
+            running: Arc::new(Running::new(layout)),
+            home: Home::new()?,
+            folder: Some(folder),
+            started_in: Duration::ZERO,
+            is_finished: false,
+        };
+        let (running, kubectl) = (Arc::clone(&cluster.running), cluster.kubectl.clone());
+        cluster
+            .home
+            .run(async move { start(&running, &kubectl, options).await })
+            .await?;
+        cluster.started_in = began.elapsed();
+        Ok(cluster)
+    }
+
+    /// The cluster that the tests of this program share; the first to ask starts it. Tests that stop one
+    /// of its programs start a cluster of their own.
+    pub async fn shared() -> Result<&'static Self> {
+        static SHARED: OnceCell<Result<Cluster, String>> = OnceCell::const_new();
+        let start = async || {
+            let cluster = Self::start(ClusterOptions::default()).await;
+            cluster.map_err(|error| format!("{error:#}"))
+        };
+        // The failure is kept as well: each test would wait for another.
+        let cluster = SHARED.get_or_init(start).await;
+        cluster
+            .as_ref()
+            .map_err(|error| anyhow!("the shared cluster did not start: {error}"))
+    }
+
+    /// How long it took until everything was ready.
+    pub fn started_in(&self) -> Duration {
+        self.started_in
+    }
+
+    /// The folder of configuration and logs.
+    pub fn folder(&self) -> &Path {
+        &self.running.layout.folder
+    }
+
+    /// The first three bytes of the addresses of its pods.
+    pub fn pod_subnet(&self) -> [u8; 3] {
+        self.running.layout.pod_subnet()
+    }
+
+    /// The administrator's kubeconfig.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.running.layout.kubeconfig(layout::ADMIN)
+    }
+
+    /// An administrator's client. It belongs to the runtime of whoever asks, so it is made anew each time.
+    pub async fn client(&self) -> Result<Client> {
+        self.running.client().await
+    }
+
+    /// Runs kubectl as administrator and returns what it prints.
+    pub async fn kubectl(&self, args: &[&str], stdin: Option<&str>) -> Result<String> {
+        self.kubectl.run(args, stdin).await
+    }
+
+    /// Applies YAML as a user does; the error is kubectl's.
+    pub async fn apply(&self, yaml: &str) -> Result<()> {
+        let args = ["apply", "--filename", "-"];
+        self.kubectl.run(&args, Some(yaml)).await.map(drop)
+    }
+
+    /// A fresh namespace whose name tells the test.
+    pub async fn namespace(&self, test: &str) -> Result<Namespace> {
+        let client = self.client().await?;
+        let running = Arc::clone(&self.running);
+        Namespace::create(running, self.kubectl.clone(), client, test).await
+    }
+
+    /// Applies the Gateway API's CRDs to a cluster that was started without.
+    pub async fn apply_gateway_api(&self) -> Result<()> {
+        objects::apply_gateway_api(&self.kubectl).await?;
+        self.established().await
+    }
+
+    /// Starts a program that was stopped and waits until it answers.
+    pub async fn start_program(&self, program: Program) -> Result<()> {
+        let running = Arc::clone(&self.running);
+        let start = async move { running.start_ready(program).await };
+        self.home.run(start).await
+    }
+
+    /// Ends a program at once, as a crash would.
+    pub fn kill(&self, program: Program) -> Result<()> {
+        self.running.kill(program)
+    }
+
+    /// Stalls a program: its connections stay open, and nobody answers.
+    pub fn pause(&self, program: Program) -> Result<()> {
+        self.running.signal(program, Signal::STOP)
+    }
+
+    /// Lets a paused program go on.
+    pub fn resume(&self, program: Program) -> Result<()> {
+        self.running.signal(program, Signal::CONT)
+    }
+
+    /// Restarts KEDA's operator as a rollout does, and waits until it answers.
+    pub async fn restart_keda(&self) -> Result<()> {
+        self.running.terminate(Program::KedaOperator).await?;
+        self.start_program(Program::KedaOperator).await
+    }
+
+    /// A kubeconfig with a token of a service account, for a program that runs as that account.
+    pub async fn kubeconfig_for(&self, namespace: &str, account: &str) -> Result<PathBuf> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client().await?, namespace);
+        let request = TokenRequest {
+            spec: Some(TokenRequestSpec::default()),
+            ..TokenRequest::default()
+        };
+        let what = || format!("ask for a token of {namespace}/{account}");
+        let answer = accounts
+            .create_token_request(account, &PostParams::default(), &request)
+            .await
+            .with_context(what)?;
+        let token = answer.status.and_then(|status| status.token);
+        let token = token.with_context(what)?;
+        let layout = &self.running.layout;
+        let path = layout.kubeconfig(&format!("{namespace}.{account}"));
+        layout.write_kubeconfig(&path, account, &token)?;
+        Ok(path)
+    }
+
+    /// What a program logged, over all its lives.
+    pub fn log(&self, program: Program) -> String {
+        std::fs::read_to_string(self.log_path(program)).unwrap_or_default()
+    }
+
+    /// Where a program's log is.
+    pub fn log_path(&self, program: Program) -> PathBuf {
+        self.running.layout.log(program.name())
+    }
+
+    /// An error when a program has ended by itself.
+    pub fn is_well(&self) -> Result<()> {
+        self.running.are_well()
+    }
+
+    /// The end of a test that has passed.
+    pub fn finish(mut self) -> Result<()> {
+        self.is_well()?;
+        self.is_finished = true;
+        Ok(())
+    }
+
+    async fn established(&self) -> Result<()> {
+        established(&self.running).await
+    }
+}
+
+impl Drop for Cluster {
+    #[expect(
+        clippy::print_stderr,
+        reason = "the test runner shows it with the failed test"
+    )]
+    fn drop(&mut self) {
+        self.running.kill_all();
+        if self.is_finished {
+            return;
+        }
+        let n_lines = 30;
+        eprintln!(
+            "the cluster ended early; the last {n_lines} lines of each log:\n{}",
+            self.running.tails(n_lines, None)
+        );
+        let kept = self.folder.take().map(TempDir::keep);
+        eprintln!("all of it is in {}", kept.unwrap_or_default().display());
+    }
+}
+
+/// Everything in the order of needs, and side by side where nothing is needed.
+async fn start(running: &Running, kubectl: &Kubectl, options: ClusterOptions) -> Result<()> {
+    // The API server waits for its database by itself.
+    running.start(Program::Etcd)?;
+    running.start_ready(Program::ApiServer).await?;
+    // Before the controllers, which look for new kinds every 30 s only: the garbage collector would not
+    // know them so long.
+    try_join!(
+        async {
+            if options.gateway_api {
+                objects::apply_gateway_api(kubectl).await?;
+            }
+            objects::apply_wakegate(kubectl).await
+        },
+        async {
+            if options.keda {
+                objects::apply_keda(kubectl, &running.layout).await?;
+            }
+            Ok(())
+        },
+    )?;
+    established(running).await?;
+    let keda = async {
+        if options.keda {
+            try_join!(
+                running.start_ready(Program::KedaOperator),
+                running.start_ready(Program::KedaAdapter),
+                running.start_ready(Program::KedaWebhooks),
+            )?;
+        }
+        Ok(())
+    };
+    try_join!(running.start_ready(Program::ControllerManager), keda).map(drop)
+}
+
+async fn established(running: &Running) -> Result<()> {
+    let client = running.client().await?;
+    let look = || objects::are_established(client.clone());
+    running.wait("CRDs", ESTABLISHED_LIMIT, look).await
+}
