@@ -198,6 +198,12 @@ impl Cluster {
         Ok(path)
     }
 
+    /// A client that is a service account.
+    pub async fn client_for(&self, namespace: &str, account: &str) -> Result<Client> {
+        let kubeconfig = self.kubeconfig_for(namespace, account).await?;
+        running::client_of(&kubeconfig).await
+    }
+
     /// What a program logged, over all its lives.
     pub fn log(&self, program: Program) -> String {
         std::fs::read_to_string(self.log_path(program)).unwrap_or_default()

@@ -159,20 +159,12 @@ impl Running {
 
     /// A client of the API server, on the caller's runtime.
     pub(crate) async fn client(&self) -> Result<Client> {
-        let config = self.config(&self.layout.kubeconfig(ADMIN)).await?;
-        Client::try_from(config).context("make a client")
-    }
-
-    async fn config(&self, path: &Path) -> Result<Config> {
-        let kubeconfig = Kubeconfig::read_from(path).context("read the kubeconfig")?;
-        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-            .await
-            .context("understand the kubeconfig")
+        client_of(&self.layout.kubeconfig(ADMIN)).await
     }
 
     /// A GET over TLS that must succeed.
     async fn serves(&self, port: u16, path: &str) -> Result<()> {
-        let mut config = self.config(&self.layout.kubeconfig(ADMIN)).await?;
+        let mut config = config_of(&self.layout.kubeconfig(ADMIN)).await?;
         config.cluster_url = format!("https://127.0.0.1:{port}").parse()?;
         let client = Client::try_from(config).context("make a client")?;
         let request = Request::get(path).body(Vec::new())?;
@@ -211,6 +203,19 @@ impl Running {
         let process = self.processes.lock().remove(&program);
         process.with_context(|| format!("{} does not run", program.name()))
     }
+}
+
+/// A client with the credentials of a kubeconfig.
+pub(super) async fn client_of(kubeconfig: &Path) -> Result<Client> {
+    let config = config_of(kubeconfig).await?;
+    Client::try_from(config).context("make a client")
+}
+
+async fn config_of(path: &Path) -> Result<Config> {
+    let kubeconfig = Kubeconfig::read_from(path).context("read the kubeconfig")?;
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .context("understand the kubeconfig")
 }
 
 fn at(port: u16) -> SocketAddr {
