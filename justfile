@@ -39,7 +39,7 @@ e2e *args: programs wasm envoy
 
 # The tests on a real Kubernetes with the real KEDA; the first run builds both (about 20 minutes)
 [group('test')]
-e2e-kube *args: kube-programs wasm envoy
+e2e-kube *args: kube-tools kube-programs wasm envoy
     KUBEBUILDER_ASSETS=$(scripts/kubernetes) KEDA_BIN_DIR=$(scripts/keda) KEDA_MANIFESTS=$(scripts/keda --manifests) \
         GATEWAY_API_CRDS=$(scripts/gateway-api) ENVOY_BIN=$(scripts/envoy) \
         scripts/in-namespace cargo test {{ kube }} --offline "$@"
@@ -94,6 +94,14 @@ programs:
 [private]
 test-programs:
     cargo build --workspace --bins --tests --locked
+
+# On their own, because a failure inside of an assignment would not stop the recipe.
+[private]
+kube-tools:
+    @scripts/kubernetes
+    @scripts/keda
+    @scripts/keda --manifests
+    @scripts/gateway-api
 
 # Outside of the namespace: there is no network inside.
 [private]
