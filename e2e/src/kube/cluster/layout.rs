@@ -18,6 +18,9 @@ const PORTS_PER_CLUSTER: u16 = 100;
 /// So many clusters fit into their address ranges.
 const MOST_CLUSTERS: u8 = 100;
 
+/// The number of the next cluster of this program.
+static NEXT: AtomicU8 = AtomicU8::new(0);
+
 /// Who may do everything; each its own name, so that logs and managed fields tell them apart.
 const ADMINS: [&str; 5] = [
     ADMIN,
@@ -57,7 +60,9 @@ pub(super) struct Ports {
 impl Layout {
     /// The next cluster's, with its certificates and credentials written.
     pub(super) fn new(folder: PathBuf) -> Result<Self> {
-        static NEXT: AtomicU8 = AtomicU8::new(0);
+        TcpListener::bind((ADVERTISED, 0)).with_context(|| {
+            format!("{ADVERTISED} is no address of this machine: run these tests with `./justw e2e-kube`")
+        })?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         ensure!(
             number < MOST_CLUSTERS,

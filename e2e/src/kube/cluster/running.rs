@@ -95,7 +95,8 @@ impl Running {
     pub(super) fn are_well(&self) -> Result<()> {
         for (program, process) in self.processes.lock().iter_mut() {
             if let Some(status) = process.ended()? {
-                bail!("{} ended with {status}", program.name());
+                let name = program.name();
+                bail!("{name} ended with {status}:\n{}", self.tail(name, 30));
             }
         }
         Ok(())
