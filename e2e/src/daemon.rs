@@ -1,5 +1,6 @@
 //! Control plane and scaler: started, killed, started again where they were.
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub struct Daemon {
     name: &'static str,
     folder: PathBuf,
     args: Vec<String>,
+    environment: Vec<(&'static str, OsString)>,
     process: Option<Process>,
     addresses: Addresses,
 }
@@ -60,8 +62,7 @@ impl Daemon {
         folder: &Path,
         args: Vec<String>,
     ) -> Result<Self> {
-        let mut daemon = Self::stopped(name, folder, addresses);
-        daemon.args = args;
+        let mut daemon = Self::stopped(name, folder, addresses).with(args, Vec::new());
         daemon.start_again().await?;
         Ok(daemon)
     }
@@ -72,9 +73,18 @@ impl Daemon {
             name,
             folder: folder.to_owned(),
             args: Vec::new(),
+            environment: Vec::new(),
             process: None,
             addresses,
         }
+    }
+
+    /// Sets its flags and variables, for the next start.
+    #[must_use]
+    pub fn with(mut self, args: Vec<String>, environment: Vec<(&'static str, OsString)>) -> Self {
+        self.args = args;
+        self.environment = environment;
+        self
     }
 
     /// Starts it where it was before; returns when it listens.
@@ -90,7 +100,9 @@ impl Daemon {
             format!("--admin-listen={}", self.addresses.admin),
             format!("--address-file={}", address_file.display()),
         ]);
-        let mut process = Process::start(&programs::ours(self.name)?, args, &self.log_path())?;
+        let program = programs::ours(self.name)?;
+        let environment = self.environment.clone();
+        let mut process = Process::start_with(&program, args, environment, &self.log_path())?;
         let text = process.address(&address_file, START_LIMIT).await?;
         self.addresses = serde_json::from_str(&text).context("read a daemon's addresses")?;
         self.process = Some(process);

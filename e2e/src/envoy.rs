@@ -3,23 +3,37 @@
 mod admin;
 mod config;
 mod filter;
+mod virtual_host;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use crate::eventually::eventually;
+use crate::eventually::{eventually, eventually_is};
 use crate::process::Process;
 use crate::programs;
 
 pub use admin::{Admin, Samples, samples};
 pub use config::{EndpointsFrom, EnvoyConfig};
 pub use filter::FilterConfig;
+pub use virtual_host::{EnvoyRoute, VirtualHost};
 
 /// Compiling the filter for three VMs on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// From a control plane that is ready to a table in every filter VM.
+const TABLE_LIMIT: Duration = Duration::from_secs(20);
+
+/// What a dead filter VM leaves in Envoy's log.
+const SIGNS_OF_DEATH: [&str; 5] = [
+    "panicked at",
+    "Maximum call stack",
+    "Function: proxy_on",
+    "Wasm VM failed",
+    "RuntimeError",
+];
 
 /// An Envoy that runs.
 #[derive(Debug)]
@@ -111,6 +125,50 @@ impl Envoy {
         lines
             .collect::<Result<_, _>>()
             .context("parse the access log")
+    }
+
+    /// What the filter counts under `wakegate_<name>`, over all workers.
+    pub async fn counted(&self, name: &str) -> Result<u64> {
+        let samples = self.admin.samples().await?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole numbers; one below zero saturates and fails what it is compared with"
+        )]
+        let count = samples.sum(&format!("wakegate_{name}")) as u64;
+        Ok(count)
+    }
+
+    /// Waits until exactly so many requests are held, over all workers.
+    pub async fn held_is(&self, n_held: usize, deadline: Duration) -> Result<()> {
+        let expected = u64::try_from(n_held)?;
+        let look = async || self.counted("held").await;
+        eventually_is(deadline, "requests held", expected, look).await
+    }
+
+    /// Waits until each of `n_workers` has acked a table.
+    pub async fn every_worker_has_a_table(&self, n_workers: u32) -> Result<()> {
+        eventually(TABLE_LIMIT, "every worker has a table", async || {
+            let samples = self.admin.samples().await.ok()?;
+            let n_connected = samples.sum("wakegate_control_plane_connected");
+            let has_table = samples.sum("wakegate_table_version") > 0.0;
+            (has_table && n_connected >= f64::from(n_workers)).then_some(())
+        })
+        .await
+    }
+
+    /// An error when a filter VM has died.
+    pub fn is_well(&self) -> Result<()> {
+        let log = self.process.log();
+        let sign = log
+            .lines()
+            .find(|line| SIGNS_OF_DEATH.iter().any(|sign| line.contains(sign)));
+        ensure!(
+            sign.is_none(),
+            "a filter VM died: {}",
+            sign.unwrap_or_default()
+        );
+        Ok(())
     }
 
     /// Ends it at once, as a crash would.

@@ -15,19 +15,9 @@ use crate::autoscaler::{Autoscaler, ScaledObject};
 use crate::client::{Answer, Version, fetch, get};
 use crate::daemon::Daemon;
 use crate::envoy::{Envoy, EnvoyConfig};
-use crate::eventually::eventually_is;
 use crate::manifests::{Manifests, Service};
 
 pub use build::StackBuilder;
-
-/// What a dead filter VM leaves in Envoy's log.
-const SIGNS_OF_DEATH: [&str; 5] = [
-    "panicked at",
-    "Maximum call stack",
-    "Function: proxy_on",
-    "Wasm VM failed",
-    "RuntimeError",
-];
 
 /// The running stack. Without `finish`, its drop prints the logs: the test has failed.
 #[derive(Debug)]
@@ -130,21 +120,12 @@ impl Stack {
 
     /// What Envoy counts under `wakegate_<name>`, over all workers.
     pub async fn counted(&self, name: &str) -> Result<u64> {
-        let samples = self.envoy()?.admin().samples().await?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "whole numbers; one below zero saturates and fails what it is compared with"
-        )]
-        let count = samples.sum(&format!("wakegate_{name}")) as u64;
-        Ok(count)
+        self.envoy()?.counted(name).await
     }
 
     /// Waits until exactly so many requests are held, over all workers.
     pub async fn held_is(&self, n_held: usize, deadline: Duration) -> Result<()> {
-        let expected = u64::try_from(n_held)?;
-        let look = async || self.counted("held").await;
-        eventually_is(deadline, "requests held", expected, look).await
+        self.envoy()?.held_is(n_held, deadline).await
     }
 
     /// Starts a sample app for `service` and puts its endpoint into the manifests.
@@ -158,19 +139,7 @@ impl Stack {
     pub fn is_well(&mut self) -> Result<()> {
         self.control_plane.is_well()?;
         self.scaler.is_well()?;
-        let Some(envoy) = &self.envoy else {
-            return Ok(());
-        };
-        let log = envoy.process().log();
-        let sign = log
-            .lines()
-            .find(|line| SIGNS_OF_DEATH.iter().any(|sign| line.contains(sign)));
-        ensure!(
-            sign.is_none(),
-            "a filter VM died: {}",
-            sign.unwrap_or_default()
-        );
-        Ok(())
+        self.envoy.as_ref().map_or(Ok(()), Envoy::is_well)
     }
 
     /// The end of a test that has passed: all programs are well, and end well when told to.

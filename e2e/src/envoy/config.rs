@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::filter::{CONTROL_PLANE, FilterConfig, SCALER};
+use super::virtual_host::{VirtualHost, clusters};
 use crate::manifests::Service;
 
 const HCM: &str = "type.googleapis.com/envoy.extensions.filters.network.\
@@ -41,12 +42,12 @@ pub struct EnvoyConfig {
     pub n_workers: u32,
     /// None: without the filter.
     pub filter: Option<FilterConfig>,
-    /// What is served, one virtual host and one cluster each.
-    pub services: Vec<Service>,
+    /// What is served. Every backend is a cluster.
+    pub hosts: Vec<VirtualHost>,
     /// Where the endpoints come from.
     pub endpoints: EndpointsFrom,
-    /// gRPC of the control plane.
-    pub control_plane: SocketAddr,
+    /// gRPC of the control plane's replicas.
+    pub control_planes: Vec<SocketAddr>,
     /// gRPC of the scaler.
     pub scaler: SocketAddr,
     /// Ends streams on which nothing happens; must be above the longest hold.
@@ -58,15 +59,13 @@ pub struct EnvoyConfig {
 impl EnvoyConfig {
     /// The bootstrap as JSON.
     pub fn bootstrap(&self, access_log: &Path) -> Value {
-        let mut clusters = vec![
-            static_cluster(CONTROL_PLANE, self.control_plane),
-            static_cluster(SCALER, self.scaler),
+        let ours = [
+            static_cluster(CONTROL_PLANE, &self.control_planes),
+            static_cluster(SCALER, &[self.scaler]),
         ];
-        clusters.extend(
-            self.services
-                .iter()
-                .map(|service| self.app_cluster(service)),
-        );
+        let apps = clusters(&self.hosts);
+        let apps = apps.into_iter().map(|name| self.app_cluster(name));
+        let clusters: Vec<_> = ours.into_iter().chain(apps).collect();
         json!({
             "node": { "id": self.node_id, "cluster": "wakegate-e2e" },
             "admin": { "address": socket(self.admin) },
@@ -92,7 +91,7 @@ impl EnvoyConfig {
         let EndpointsFrom::Files(folder) = &self.endpoints else {
             bail!("this Envoy gets its endpoints from the control plane");
         };
-        let file = endpoints_file(folder, service);
+        let file = endpoints_file(folder, &service.backend());
         write_whole(&file, &endpoints_response(service, endpoint).to_string())
     }
 
@@ -112,7 +111,7 @@ impl EnvoyConfig {
     fn connection_manager(&self, access_log: &Path) -> Value {
         let mut filters: Vec<_> = self.filter.iter().map(FilterConfig::http_filter).collect();
         filters.push(json!({ "name": "router", "typed_config": { "@type": ROUTER } }));
-        let hosts: Vec<_> = self.services.iter().map(virtual_host).collect();
+        let hosts: Vec<_> = self.hosts.iter().map(VirtualHost::to_json).collect();
         json!({
             "@type": HCM,
             "stat_prefix": "http",
@@ -130,21 +129,21 @@ impl EnvoyConfig {
         })
     }
 
-    fn app_cluster(&self, service: &Service) -> Value {
+    fn app_cluster(&self, name: &str) -> Value {
         let eds_config = match &self.endpoints {
             EndpointsFrom::Delta => by_grpc("DELTA_GRPC"),
             EndpointsFrom::StateOfTheWorld => by_grpc("GRPC"),
             EndpointsFrom::Files(folder) => json!({
                 "resource_api_version": "V3",
-                "path_config_source": { "path": endpoints_file(folder, service) },
+                "path_config_source": { "path": endpoints_file(folder, name) },
             }),
         };
         json!({
-            "name": service.backend(),
+            "name": name,
             "type": "EDS",
             "connect_timeout": "1s",
             "eds_cluster_config": {
-                "service_name": service.backend(),
+                "service_name": name,
                 "eds_config": eds_config,
             },
             "typed_extension_protocol_options": http_options(&json!({
@@ -158,9 +157,9 @@ impl EnvoyConfig {
     }
 }
 
-/// The file that EDS by files reads for a service.
-fn endpoints_file(folder: &Path, service: &Service) -> PathBuf {
-    folder.join(format!("{}.json", service.name))
+/// The file that EDS by files reads for a cluster.
+fn endpoints_file(folder: &Path, cluster: &str) -> PathBuf {
+    folder.join(format!("{}.json", cluster.replace('/', ".")))
 }
 
 /// One response of EDS, as a file holds it.
@@ -185,29 +184,18 @@ fn write_whole(file: &Path, text: &str) -> Result<()> {
     std::fs::rename(&partial, file).with_context(|| format!("put {} in place", file.display()))
 }
 
-fn virtual_host(service: &Service) -> Value {
-    let clusters = service.backends().into_iter();
-    let clusters = clusters.map(|name| json!({ "name": name, "weight": 1 }));
-    let clusters = json!({ "clusters": clusters.collect::<Vec<_>>() });
-    json!({
-        "name": service.name,
-        "domains": [service.host(), format!("{}:*", service.host())],
-        "routes": [ {
-            "match": { "prefix": "/" },
-            "route": { "weighted_clusters": clusters, "timeout": "0s" },
-        } ],
-    })
-}
-
-fn static_cluster(name: &str, address: SocketAddr) -> Value {
-    let endpoint = json!({ "endpoint": { "address": socket(address) } });
+fn static_cluster(name: &str, addresses: &[SocketAddr]) -> Value {
+    let addresses = addresses.iter();
+    let endpoints: Vec<_> = addresses
+        .map(|address| json!({ "endpoint": { "address": socket(*address) } }))
+        .collect();
     json!({
         "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [ { "lb_endpoints": [endpoint] } ],
+            "endpoints": [ { "lb_endpoints": endpoints } ],
         },
         "typed_extension_protocol_options": http_options(&json!({
             "explicit_http_config": { "http2_protocol_options": {

@@ -9,14 +9,10 @@ use serde_json::{Value, json};
 
 use super::{Folder, Stack};
 use crate::daemon::{ANY_PORT, Addresses, Daemon};
-use crate::envoy::{EndpointsFrom, EnvoyConfig, FilterConfig};
-use crate::eventually::eventually;
+use crate::envoy::{EndpointsFrom, EnvoyConfig, FilterConfig, VirtualHost};
 use crate::manifests::{Manifests, Service};
 use crate::process::free_address;
 use crate::programs;
-
-/// From the daemons' readiness to a table in every filter VM.
-const TABLE_LIMIT: Duration = Duration::from_secs(20);
 
 /// What a stack shall be like.
 #[derive(Debug, Clone)]
@@ -279,9 +275,9 @@ impl StackBuilder {
             admin: self.admin,
             n_workers: self.n_workers,
             filter,
-            services: self.services.clone(),
+            hosts: self.services.iter().map(VirtualHost::from).collect(),
             endpoints,
-            control_plane: control_plane.addresses().grpc,
+            control_planes: vec![control_plane.addresses().grpc],
             scaler: scaler.addresses().grpc,
             stream_idle_timeout: self.stream_idle_timeout,
             buffer_limit: self.buffer_limit,
@@ -292,13 +288,8 @@ impl StackBuilder {
 impl Stack {
     /// Waits until every filter VM, the main thread's included, has acked a table.
     pub async fn every_worker_has_the_table(&self) -> Result<()> {
-        eventually(TABLE_LIMIT, "every worker has the table", async || {
-            let samples = self.envoy().ok()?.admin().samples().await.ok()?;
-            let n_connected = samples.sum("wakegate_control_plane_connected");
-            let has_table = samples.sum("wakegate_table_version") > 0.0;
-            (has_table && n_connected >= f64::from(self.envoy_config.n_workers)).then_some(())
-        })
-        .await
+        let n_workers = self.envoy_config.n_workers;
+        self.envoy()?.every_worker_has_a_table(n_workers).await
     }
 
     /// Changes the filter's configuration, in a stack where it is discovered.
