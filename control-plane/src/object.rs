@@ -192,6 +192,33 @@ impl Kind {
         }
     }
 
+    /// As it stands in a path of the API, and in RBAC.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Service => "services",
+            Self::EndpointSlice => "endpointslices",
+            Self::HttpRoute => "httproutes",
+            Self::GrpcRoute => "grpcroutes",
+            Self::Gateway => "gateways",
+            Self::GatewayClass => "gatewayclasses",
+            Self::ReferenceGrant => "referencegrants",
+            Self::Namespace => "namespaces",
+            Self::Ingress => "ingresses",
+            Self::Deployment => "deployments",
+            Self::StatefulSet => "statefulsets",
+            Self::ScaledObject => "scaledobjects",
+            Self::HorizontalPodAutoscaler => "horizontalpodautoscalers",
+            Self::WakePolicy => "wakepolicies",
+        }
+    }
+
+    /// Its group; empty for the core's.
+    pub fn group(self) -> &'static str {
+        self.api_version()
+            .split_once('/')
+            .map_or("", |(group, _)| group)
+    }
+
     /// The version that is read.
     pub fn api_version(self) -> &'static str {
         match self {
