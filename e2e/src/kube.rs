@@ -3,6 +3,15 @@
 
 mod cluster;
 mod namespace;
+pub mod objects;
+mod proxy;
+mod scene;
+mod wakegate;
+mod watched;
 
 pub use cluster::{Cluster, ClusterOptions, Program};
 pub use namespace::Namespace;
+pub use proxy::Host;
+pub use scene::{SOON, Scene, Told, WAKE};
+pub use wakegate::{Replica, WAKEGATE_NAMESPACE, Wakegate};
+pub use watched::Kind;

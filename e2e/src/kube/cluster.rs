@@ -204,6 +204,14 @@ impl Cluster {
         running::client_of(&kubeconfig).await
     }
 
+    /// Runs `work` on the cluster's threads: a process that it starts outlasts the test.
+    pub(crate) async fn at_home<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.home.run(work).await
+    }
+
     /// What a program logged, over all its lives.
     pub fn log(&self, program: Program) -> String {
         std::fs::read_to_string(self.log_path(program)).unwrap_or_default()
