@@ -16,6 +16,7 @@ pub mod publish;
 pub mod push;
 pub mod snapshot;
 pub mod source;
+pub mod wanted;
 
 use std::time::Duration;
 

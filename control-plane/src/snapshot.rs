@@ -14,7 +14,8 @@ use wakegate_wire::v1;
 
 use crate::{
     index::{Origin, ServiceEndpoints, ServiceId},
-    object::Finding,
+    object::{Finding, ObjectId},
+    wanted::{PolicyVerdict, WantedScaledObject},
 };
 
 /// Changes that a snapshot remembers. A subscriber further behind gets everything.
@@ -37,6 +38,10 @@ pub struct Snapshot {
     pub n_ready_backends: usize,
     /// The workloads behind them, by id.
     pub workloads: Map<Arc<str>, Entity<v1::Workload>>,
+    /// The ScaledObjects that should be there, by the workload's id.
+    pub scaled_objects: Map<Arc<str>, WantedScaledObject>,
+    /// What became of each WakePolicy.
+    pub policies: Map<ObjectId, PolicyVerdict>,
     /// The endpoints of every Service, routed to or not.
     pub services: Map<ServiceId, ServiceEndpoints>,
     /// What is wrong with which object.

@@ -1,0 +1,123 @@
+//! What the control plane is to write: a ScaledObject for each workload, and the status of each WakePolicy.
+//! The index says what, the writers say when.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use wakegate_api::wake_policy::TargetRef;
+use wakegate_wire::v1;
+
+use crate::index::Origin;
+
+/// A ScaledObject as it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WantedScaledObject {
+    /// The id of the workload in the table, `namespace/Kind/name`.
+    pub workload: Arc<str>,
+    /// The namespace of both.
+    pub namespace: Arc<str>,
+    /// Its own name, of at most 54 characters and unlike that of every other workload.
+    pub name: String,
+    /// What it scales.
+    pub target: Target,
+    /// The Services of its namespace that it is there for.
+    pub owners: Vec<Owner>,
+    /// Replicas that always stay.
+    pub min_replicas: u32,
+    /// The most replicas.
+    pub max_replicas: u32,
+    /// How long without demand before zero.
+    pub cooldown: Duration,
+    /// The same, after it was made.
+    pub initial_cooldown: Duration,
+    /// What one replica is to serve.
+    pub targets: v1::Targets,
+    /// The annotations by which KEDA pauses.
+    pub annotations: BTreeMap<String, String>,
+    /// Where the routes belong that lead to it: whose workers are to know it before it is written.
+    pub origins: Vec<Arc<Origin>>,
+}
+
+/// A workload as a ScaledObject names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// `group/version`.
+    pub api_version: String,
+    /// Its kind, which has a `scale` subresource.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A Service that owns a ScaledObject.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owner {
+    /// Its name.
+    pub name: String,
+    /// Its uid; empty where it is not known, as in a file.
+    pub uid: String,
+}
+
+/// What became of one WakePolicy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyVerdict {
+    /// The generation that was read.
+    pub generation: i64,
+    /// For each target, at most 16.
+    pub ancestors: Vec<AncestorVerdict>,
+}
+
+/// What became of a WakePolicy for one target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AncestorVerdict {
+    /// The target.
+    pub target: TargetRef,
+    /// Whether it is in force there.
+    pub accepted: Result<(), Refusal>,
+    /// Whether all that it names is there.
+    pub resolved_refs: Result<(), Refusal>,
+    /// Where the routes belong that it is in force for: whose workers are to have them before it is
+    /// programmed.
+    pub origins: Vec<Arc<Origin>>,
+}
+
+/// Why a condition is false.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// In CamelCase.
+    pub reason: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl WantedScaledObject {
+    /// What its trigger says of the workload, in the scaler's words; the address of the scaler is the
+    /// writer's to add.
+    pub fn trigger_metadata(&self, polling_interval: Duration) -> BTreeMap<String, String> {
+        let Target { kind, name, .. } = &self.target;
+        let v1::Targets {
+            concurrency,
+            rate,
+            rate_window_ms,
+            rate_granularity_ms,
+        } = self.targets;
+        let mut metadata = BTreeMap::from([
+            ("workload".to_owned(), format!("{kind}/{name}")),
+            (
+                "pollingInterval".to_owned(),
+                polling_interval.as_secs().max(1).to_string(),
+            ),
+        ]);
+        let numbers = [("targetConcurrency", concurrency), ("targetRate", rate)];
+        for (field, number) in numbers.into_iter().filter(|(_, number)| *number > 0.0) {
+            metadata.insert(field.to_owned(), number.to_string());
+        }
+        let times = [
+            ("rateWindow", rate_window_ms),
+            ("rateGranularity", rate_granularity_ms),
+        ];
+        for (field, ms) in times.into_iter().filter(|(_, ms)| *ms > 0 && rate > 0.0) {
+            metadata.insert(field.to_owned(), format!("{ms}ms"));
+        }
+        metadata
+    }
+}
