@@ -88,8 +88,10 @@ impl Namespace {
         self.kubectl(&args, Some(yaml)).await.map(drop)
     }
 
-    /// The end of a test that has passed: it is deleted, which goes on by itself.
+    /// The end of a test that has passed: all programs are well; the namespace is deleted, which goes on
+    /// by itself.
     pub async fn finish(mut self) -> Result<()> {
+        self.running.are_well()?;
         self.is_finished = true;
         let namespaces: Api<v1::Namespace> = Api::all(self.client.clone());
         namespaces

@@ -92,7 +92,7 @@ impl Running {
     }
 
     /// An error when one has ended by itself.
-    pub(super) fn are_well(&self) -> Result<()> {
+    pub(crate) fn are_well(&self) -> Result<()> {
         for (program, process) in self.processes.lock().iter_mut() {
             if let Some(status) = process.ended()? {
                 let name = program.name();
