@@ -18,31 +18,42 @@ pub mod snapshot;
 pub mod source;
 pub mod wanted;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
-use tokio::sync::watch;
+use tokio::{net::TcpListener, sync::watch, task::block_in_place};
 use tonic::transport::server::{Server, TcpIncoming};
-use wakegate_runtime::{Readiness, Tasks, admin, listen};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use wakegate_runtime::{Latch, Readiness, Tasks, admin, listen};
 
 pub use self::config::{Args, Config};
 
 use self::{
-    eds::Eds, metrics::Metrics, publish::Publisher, push::Push, push::Workers, source::files::Files,
+    config::Kubernetes,
+    eds::Eds,
+    metrics::Metrics,
+    publish::Publisher,
+    push::{Push, Workers},
+    snapshot::Snapshot,
+    source::{Reload, files::Files, kubernetes},
 };
 
 /// A peer that does not answer a ping for so long is gone. Filters go by heartbeats, which are faster.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// From so many changes on, taking them in may last: other tasks go to other threads meanwhile.
+const MANY_CHANGES: usize = 100;
+
 /// Runs the control plane until a signal.
 ///
 /// # Errors
-/// The manifests cannot be read, an address cannot be bound, or a part failed.
+/// There is no source, an address cannot be bound, or a part failed.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let Config {
-        manifests,
+        source,
+        gateway_classes: _,
         listen,
         admin_listen,
         address_file,
@@ -54,7 +65,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         file.write(grpc_addr, admin_addr)?;
     }
     let (tasks, readiness) = (Tasks::default(), Readiness::default());
-    let first_load = readiness.latch("first load of the manifests");
+    let first_load = readiness.latch(match &source {
+        config::Source::Files { .. } => "first load of the manifests",
+        config::Source::Kubernetes(_) => "first sync with the API server",
+    });
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (sender, snapshots) = watch::channel(None);
@@ -73,35 +87,80 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         metrics.clone(),
         shutdown.clone(),
     );
-    let eds = Eds::new(snapshots, metrics.clone(), shutdown.clone());
+    let eds = Eds::new(snapshots.clone(), metrics.clone(), shutdown.clone());
+    let health = serve(&tasks, grpc, push, eds).await;
+    tasks.spawn_short("readiness", ready(snapshots, first_load, health));
+    let publisher = Publisher::new(sender, metrics.clone());
+    match source {
+        config::Source::Files { manifests } => {
+            tasks.spawn("manifests", async move {
+                let (files, first) = Files::open(manifests).context("manifests")?;
+                let mut publish = publishing(publisher);
+                publish(first);
+                files.run(publish, shutdown).await
+            });
+        }
+        config::Source::Kubernetes(config) => {
+            start_kubernetes(&tasks, config, publisher, metrics).await?;
+        }
+    }
+    tasks.run(drain_limit).await
+}
+
+/// Serves gRPC: not serving yet, as its health says, until the reporter is told otherwise.
+async fn serve(tasks: &Tasks, listener: TcpListener, push: Push, eds: Eds) -> HealthReporter {
     let (health, health_service) = tonic_health::server::health_reporter();
+    health
+        .set_service_status("", ServingStatus::NotServing)
+        .await;
     let server = server().add_service(health_service);
     let server = server.add_service(push.into_service());
     let server = server
         .add_service(eds.endpoint_service())
         .add_service(eds.aggregated_service());
     // What is pushed is small and waited for.
-    let incoming = TcpIncoming::from(grpc).with_nodelay(Some(true));
-    let stop = shutdown.clone();
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let stop = tasks.shutdown_token().cancelled_owned();
     tasks.spawn("gRPC", async {
-        Ok(server
-            .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
-            .await?)
+        Ok(server.serve_with_incoming_shutdown(incoming, stop).await?)
     });
+    health
+}
 
-    let mut publisher = Publisher::new(sender, metrics);
-    tasks.spawn("manifests", async move {
-        let (files, first) = Files::open(manifests).context("manifests")?;
-        publisher.publish(first);
+/// Starts what reads from an API server, and what writes to it.
+async fn start_kubernetes(
+    tasks: &Tasks,
+    config: Kubernetes,
+    publisher: Publisher,
+    metrics: Metrics,
+) -> anyhow::Result<()> {
+    let client = kubernetes::connect().await?;
+    let source = kubernetes::Source::new(client, &config.namespaces, metrics);
+    let shutdown = tasks.shutdown_token();
+    tasks.spawn("kubernetes", source.run(publishing(publisher), shutdown));
+    Ok(())
+}
+
+fn publishing(mut publisher: Publisher) -> impl FnMut(Reload) + Send {
+    move |reload| {
+        if reload.changes.len() < MANY_CHANGES {
+            publisher.publish(reload);
+        } else {
+            block_in_place(|| publisher.publish(reload));
+        }
+    }
+}
+
+/// Says so everywhere when there is a first table.
+async fn ready(
+    mut snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
+    first_load: Latch,
+    health: HealthReporter,
+) {
+    if snapshots.wait_for(Option::is_some).await.is_ok() {
         first_load.release();
-        health
-            .set_service_status("", tonic_health::ServingStatus::Serving)
-            .await;
-        files
-            .run(|reload| publisher.publish(reload), shutdown)
-            .await
-    });
-    tasks.run(drain_limit).await
+        health.set_service_status("", ServingStatus::Serving).await;
+    }
 }
 
 /// A server that takes any number of streams, and notices a peer that is gone.

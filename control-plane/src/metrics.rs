@@ -16,6 +16,8 @@ pub struct Metrics {
     reloads: Counter<u64, AtomicU64>,
     reload_seconds: Histogram,
     objects: Family<KindLabel, Gauge>,
+    watch_restarts: Family<KindLabel, Counter>,
+    watch_errors: Family<KindLabel, Counter>,
     entities: Family<EntityLabel, Gauge>,
     ready_backends: Gauge,
     findings: Gauge,
@@ -83,6 +85,8 @@ impl Metrics {
             reloads: Counter::default(),
             reload_seconds: Histogram::new(RELOAD_BUCKETS),
             objects: Family::default(),
+            watch_restarts: Family::default(),
+            watch_errors: Family::default(),
             entities: Family::default(),
             ready_backends: Gauge::default(),
             findings: Gauge::default(),
@@ -92,15 +96,16 @@ impl Metrics {
             eds_refusals: Counter::default(),
         };
         let all = registry.sub_registry_with_prefix("wakegate_control_plane");
+        metrics.register_watches(all);
         all.register(
             "reloads",
-            "Times that changed manifests were read",
+            "Times that changes were taken in",
             metrics.reloads.clone(),
         );
         let reload_seconds = metrics.reload_seconds.clone();
         all.register(
             "reload_seconds",
-            "Time from the read to the next table",
+            "Time from changes that are at hand to the next table",
             reload_seconds,
         );
         all.register("objects", "Objects that are read", metrics.objects.clone());
@@ -137,7 +142,22 @@ impl Metrics {
         metrics
     }
 
-    /// Manifests were read and made a table, or none that differs.
+    fn register_watches(&self, all: &mut Registry) {
+        let watch_restarts = self.watch_restarts.clone();
+        all.register(
+            "watch_restarts",
+            "Times that a watch listed its objects anew",
+            watch_restarts,
+        );
+        let watch_errors = self.watch_errors.clone();
+        all.register(
+            "watch_errors",
+            "Times that a list or watch failed or was cut",
+            watch_errors,
+        );
+    }
+
+    /// Changes were taken in and made a table, or none that differs.
     pub fn reloaded(&self, took: Duration, index: &Index, snapshot: &Snapshot) {
         self.reloads.inc();
         self.reload_seconds.observe(took.as_secs_f64());
@@ -157,6 +177,16 @@ impl Metrics {
         }
         self.ready_backends.set(gauge(snapshot.n_ready_backends));
         self.findings.set(gauge(snapshot.findings.len()));
+    }
+
+    /// A watch had to list its objects anew.
+    pub fn watch_restarted(&self, kind: Kind) {
+        self.watch_restarts.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// A list or a watch failed, or was cut.
+    pub fn watch_failed(&self, kind: Kind) {
+        self.watch_errors.get_or_create(&KindLabel { kind }).inc();
     }
 
     /// An update began to be sent.

@@ -4,9 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use tokio::sync::watch;
 
-use crate::{
-    index::Index, metrics::Metrics, object::Finding, snapshot::Snapshot, source::files::Reload,
-};
+use crate::{index::Index, metrics::Metrics, object::Finding, snapshot::Snapshot, source::Reload};
 
 /// Owns the index, and says what it comes to.
 #[derive(Debug)]

@@ -5,6 +5,8 @@ mod split;
 
 use serde_json::Value;
 
+pub(super) use self::decode::typed;
+
 use self::{decode::Described, split::Document};
 use crate::object::{Object, ObjectId};
 

@@ -12,8 +12,8 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-pub use self::set::{Batch, Change, FileSet};
-pub use self::watch::{Files, Reload};
+pub use self::set::{Batch, FileSet};
+pub use self::watch::Files;
 
 /// The directory cannot be used at all.
 #[derive(Debug, Error)]

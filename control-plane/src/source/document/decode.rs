@@ -61,10 +61,8 @@ pub(super) fn object(mut value: Value) -> Result<Content, DocumentError> {
     {
         metadata.insert("namespace".to_owned(), Value::from(&*id.namespace));
     }
-    let object = typed(kind, value).map_err(|(field, reason)| {
-        let field = if field == "." { String::new() } else { field };
-        DocumentError::of(&described, &field, reason)
-    })?;
+    let object = typed(kind, value)
+        .map_err(|(field, reason)| DocumentError::of(&described, &field, reason))?;
     Ok(Content::Object(id, Box::new(object)))
 }
 
@@ -85,7 +83,8 @@ fn identity(kind: Kind, value: &Value, described: &Described) -> Result<ObjectId
         Some(_) => required(value, "/metadata/namespace", described)?,
     };
     for (field, text) in [("metadata.name", name), ("metadata.namespace", namespace)] {
-        if !is_dns_name(text) && !(text.is_empty() && kind.is_of_cluster()) {
+        let is_none = text.is_empty() && kind.is_of_cluster();
+        if !is_none && !is_dns_name(text) {
             let reason = format!("{text:?} is no name: lower-case letters, digits, - and . are");
             return Err(DocumentError::of(described, field, reason));
         }
@@ -135,7 +134,8 @@ fn type_of(value: &Value) -> &'static str {
 /// Field and reason.
 type Refusal = (String, String);
 
-fn typed(kind: Kind, value: Value) -> Result<Object, Refusal> {
+/// An object of that kind; else the field that is wrong, empty for the whole, and why.
+pub(in crate::source) fn typed(kind: Kind, value: Value) -> Result<Object, Refusal> {
     let object = match kind {
         Kind::Service => Object::Service(field_by_field(value)?),
         Kind::EndpointSlice => Object::EndpointSlice(field_by_field(value)?),
@@ -188,6 +188,9 @@ fn workload(metadata: ObjectMeta, replicas: Option<i32>, template: PodTemplateSp
 }
 
 fn field_by_field<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
-    serde_path_to_error::deserialize(value)
-        .map_err(|error| (error.path().to_string(), error.inner().to_string()))
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." { String::new() } else { path };
+        (field, error.inner().to_string())
+    })
 }

@@ -12,7 +12,10 @@ use std::os::unix::fs::MetadataExt as _;
 
 use crate::{
     object::{Finding, Object, ObjectId},
-    source::document::{self, Content, DocumentError},
+    source::{
+        self,
+        document::{self, Content, DocumentError},
+    },
 };
 
 /// Larger files are refused: nobody writes them, and reading one stops all others.
@@ -127,11 +130,7 @@ fn finding(place: &str, error: DocumentError, is_kept: bool) -> Finding {
         reason,
     } = error;
     let object = object.map_or_else(|| place.to_owned(), |id| format!("{place}, {id}"));
-    let follows = if is_kept {
-        "its last good version stays in force"
-    } else {
-        "it is not used"
-    };
+    let follows = source::follows(is_kept);
     Finding::elsewhere(object, field, format!("{reason}; {follows}"))
 }
 

@@ -10,7 +10,10 @@ use super::{
     FilesError,
     file::{File, Stamp},
 };
-use crate::object::{Finding, Object, ObjectId};
+use crate::{
+    object::{Finding, Object, ObjectId},
+    source::Change,
+};
 
 /// Directories below directories that are looked into: a link that leads upwards must end somewhere.
 const MAX_DEPTH: usize = 8;
@@ -32,9 +35,6 @@ pub enum Batch {
     /// Whatever is there.
     Everything,
 }
-
-/// An object's new version, or that it is gone.
-pub type Change = (ObjectId, Option<Object>);
 
 impl FileSet {
     /// A directory of which nothing was read yet.

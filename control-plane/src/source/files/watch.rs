@@ -14,8 +14,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Batch, FileSet, FilesError, pending::Pending, set::Change};
-use crate::object::Finding;
+use super::{Batch, FileSet, FilesError, pending::Pending};
+use crate::source::Reload;
 
 /// A change soon after another waits until it has been quiet for so long, so that a burst of files is
 /// one reload. The first change of a burst does not wait.
@@ -34,17 +34,6 @@ pub struct Files {
     set: FileSet,
     signal: Arc<Signal>,
     _watcher: RecommendedWatcher,
-}
-
-/// What one look at the directory brought.
-#[derive(Debug, Default)]
-pub struct Reload {
-    /// The objects that changed.
-    pub changes: Vec<Change>,
-    /// All that is wrong with the files.
-    pub findings: Vec<Finding>,
-    /// How long it took.
-    pub took: Duration,
 }
 
 #[derive(Debug, Default)]

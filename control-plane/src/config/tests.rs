@@ -1,0 +1,86 @@
+use clap::{CommandFactory as _, Parser as _};
+
+use super::*;
+
+const NAME: &str = "wakegate-control-plane";
+
+fn config(flags: &[&str]) -> anyhow::Result<Config> {
+    let args = Args::try_parse_from([&[NAME], flags].concat())?;
+    Config::try_from(args)
+}
+
+fn kubernetes(flags: &[&str]) -> Kubernetes {
+    match config(flags).unwrap().source {
+        Source::Kubernetes(kubernetes) => kubernetes,
+        Source::Files { manifests } => panic!("it reads {}", manifests.display()),
+    }
+}
+
+#[track_caller]
+fn refused(flags: &[&str], reason: &str) {
+    let error = config(flags).unwrap_err().to_string();
+    assert!(error.contains(reason), "{flags:?}: {error}");
+}
+
+#[test]
+fn flags_hold_together() {
+    Args::command().debug_assert();
+}
+
+#[test]
+fn manifests_must_be_a_directory() {
+    refused(&["--manifests", "/nowhere"], "--manifests /nowhere");
+    refused(&["--manifests", "Cargo.toml"], "not a directory");
+}
+
+#[test]
+fn there_is_one_source() {
+    let manifests = ["--manifests", "."];
+    let config = config(&manifests).unwrap();
+    assert!(matches!(config.source, Source::Files { manifests } if manifests.is_absolute()));
+    for flag in [
+        ["--namespace", "shop"],
+        ["--scaler-address", "scaler:9090"],
+        ["--polling-interval-secs", "5"],
+        ["--peer-address", "10.0.0.1:18000"],
+        ["--explain-after-secs", "5"],
+    ] {
+        refused(
+            &[manifests, flag].concat(),
+            &format!("'--manifests <DIR>' cannot be used with '{}", flag[0]),
+        );
+    }
+}
+
+#[test]
+fn namespaces_and_classes_may_be_several() {
+    assert!(kubernetes(&[]).namespaces.is_empty());
+    let flags = ["--namespace", "shop", "--namespace", "blog"];
+    assert_eq!(
+        kubernetes(&flags).namespaces,
+        ["blog", "shop"].map(String::from).into()
+    );
+    assert_eq!(config(&[]).unwrap().gateway_classes, None);
+    let classes = config(&["--gateway-class", "a", "--gateway-class", "b"]).unwrap();
+    assert_eq!(
+        classes.gateway_classes,
+        Some(["a", "b"].map(String::from).into())
+    );
+}
+
+#[test]
+fn names_and_addresses_are_checked() {
+    refused(&["--namespace", "Shop"], "\"Shop\" is no namespace");
+    refused(&["--lease-namespace", ""], "\"\" is no namespace");
+    for address in ["scaler", "scaler:0", ":9090", "http://scaler:9090"] {
+        let reason = format!("--scaler-address {address}: not HOST:PORT");
+        refused(&["--scaler-address", address], &reason);
+    }
+    kubernetes(&["--peer-address", "[::1]:18000"]);
+}
+
+#[test]
+fn an_identity_that_is_not_given_is_unlike_any_other() {
+    assert_eq!(kubernetes(&["--identity", "cp-0"]).identity, "cp-0");
+    assert_ne!(kubernetes(&[]).identity, kubernetes(&[]).identity);
+}
