@@ -60,7 +60,7 @@ impl Gathered {
         }
     }
 
-    /// Takes in what the watch of place `at` told. Returns its kind when it begins again.
+    /// Takes in what the watch of place `at` told. Returns its kind when it had to list anew.
     pub(super) fn on_news(&mut self, at: usize, news: News) -> Option<Kind> {
         let watched = self.watched.get_mut(at)?;
         let mut news_of = NewsOf {
@@ -120,10 +120,7 @@ impl NewsOf<'_> {
             News::Trouble(_) => return None,
         };
         match event {
-            Event::Init => {
-                self.watched.listed = Some(BTreeSet::new());
-                return self.watched.is_synced.then_some(self.watched.kind);
-            }
+            Event::Init => self.watched.listed = Some(BTreeSet::new()),
             Event::InitApply(object) => {
                 let id = self.on_object(object);
                 self.watched.listed.get_or_insert_default().insert(id);
@@ -131,7 +128,7 @@ impl NewsOf<'_> {
             Event::InitDone => {
                 let listed = self.watched.listed.take().unwrap_or_default();
                 self.drop_all_but(&listed);
-                self.synced();
+                return self.synced();
             }
             Event::Apply(object) => {
                 self.on_object(object);
@@ -153,12 +150,12 @@ impl NewsOf<'_> {
         }
     }
 
-    fn synced(&mut self) {
-        self.watched.n_not_found = 0;
-        if !mem::replace(&mut self.watched.is_synced, true) {
-            let (kind, n_objects) = (self.watched.kind.as_str(), self.watched.known.len());
-            tracing::debug!(kind, n_objects, "first list is read");
-        }
+    fn synced(&mut self) -> Option<Kind> {
+        let (kind, n_objects) = (self.watched.kind, self.watched.known.len());
+        tracing::debug!(kind = kind.as_str(), n_objects, "list is read");
+        let is_again = self.watched.is_synced && self.watched.n_not_found == 0;
+        (self.watched.is_synced, self.watched.n_not_found) = (true, 0);
+        is_again.then_some(kind)
     }
 
     fn drop_all_but(&mut self, listed: &BTreeSet<ObjectId>) {

@@ -23,9 +23,13 @@ pub(super) const WATCH_SECS: u32 = 60;
 /// Objects of one page of a list.
 const PAGE: u32 = 500;
 
-/// How often a kind that is missing is looked for. Asking for the kind itself needs no right beyond that
-/// to read it; watching CRDs would.
+/// How often a kind that is missing is looked for, and how soon one that was there or may come at once.
+/// Asking for the kind itself needs no right beyond that to read it; watching CRDs would.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+const LOOK_AGAIN_SOON: Duration = Duration::from_secs(1);
+
+/// Looks that follow soon.
+const SOON_LOOKS: u32 = 3;
 
 /// What a watch tells.
 #[derive(Debug)]
@@ -50,6 +54,8 @@ struct Watch {
     events: Option<Events>,
     wait: Option<Duration>,
     backoff: Backoff,
+    /// Looks in a row that did not find the kind.
+    n_not_found: u32,
 }
 
 /// Everything that happens at a place.
@@ -62,6 +68,7 @@ pub(super) fn watch(client: Client, place: Place) -> impl Stream<Item = News> + 
         events: None,
         wait: None,
         backoff: Backoff::default(),
+        n_not_found: 0,
     };
     stream::unfold(watch, async |mut watch| {
         let news = watch.next().await;
@@ -84,6 +91,7 @@ impl Watch {
                 Some(Ok(event)) => {
                     if !matches!(event, Event::Init) {
                         self.backoff.reset();
+                        self.n_not_found = 0;
                     }
                     return News::Event(Box::new(event));
                 }
@@ -112,7 +120,10 @@ impl Watch {
             return None;
         }
         self.at = 0;
-        self.wait = Some(jittered(LOOK_AGAIN));
+        let is_new = self.n_not_found < SOON_LOOKS;
+        self.n_not_found = self.n_not_found.saturating_add(1);
+        let wait = if is_new { LOOK_AGAIN_SOON } else { LOOK_AGAIN };
+        self.wait = Some(jittered(wait));
         Some(News::Missing)
     }
 
