@@ -21,12 +21,11 @@ pub(super) const ADAPTER_HOST: &str = "keda-metrics-apiserver.keda.svc";
 
 /// Server-side, because client-side apply keeps the whole object in an annotation, which some CRDs are too
 /// large for; unvalidated, because that would first download the schema of everything.
-const APPLY: [&str; 5] = [
+const APPLY: [&str; 4] = [
     "apply",
     "--server-side",
     "--force-conflicts",
     "--validate=false",
-    "--filename",
 ];
 
 /// KEDA's CRDs, its namespace, its webhooks and its external metrics API.
@@ -47,30 +46,20 @@ pub(super) async fn apply_gateway_api(kubectl: &Kubectl) -> Result<()> {
     apply_path(kubectl, &program::gateway_api_crds()?).await
 }
 
-/// What lies in `deploy/base`: Wakegate's own CRDs and roles.
+/// Wakegate's own CRDs and roles, as a user applies them.
 pub(super) async fn apply_wakegate(kubectl: &Kubectl) -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/base");
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(&folder).context("look into deploy/base")? {
-        let path = entry.context("look into deploy/base")?.path();
-        let is_yaml = path.extension().is_some_and(|end| end == "yaml");
-        // A list for kustomize is no object.
-        if is_yaml && !path.ends_with("kustomization.yaml") {
-            files.push(path);
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    for crds in ["crds", "base/crds"] {
+        let folder = deploy.join(crds);
+        if folder.is_dir() {
+            apply_path(kubectl, &folder).await?;
         }
     }
-    files.sort();
-    if files.is_empty() {
-        return Ok(());
+    let base = deploy.join("base");
+    if base.is_dir() {
+        apply(kubectl, &["--kustomize", &base.to_string_lossy()], None).await?;
     }
-    let files: Vec<_> = files.iter().map(|path| path.to_string_lossy()).collect();
-    let mut args = APPLY.to_vec();
-    let list = files.join(",");
-    args.push(&list);
-    kubectl.run(&args, None).await.map(drop)
+    Ok(())
 }
 
 /// An error that names a CRD that the API server does not serve yet.
@@ -91,16 +80,16 @@ pub(super) async fn are_established(client: Client) -> Result<()> {
 }
 
 async fn apply_path(kubectl: &Kubectl, path: &Path) -> Result<()> {
-    let path = path.to_string_lossy();
-    let mut args = APPLY.to_vec();
-    args.push(&path);
-    kubectl.run(&args, None).await.map(drop)
+    apply(kubectl, &["--filename", &path.to_string_lossy()], None).await
 }
 
 async fn apply_text(kubectl: &Kubectl, text: &str) -> Result<()> {
-    let mut args = APPLY.to_vec();
-    args.push("-");
-    kubectl.run(&args, Some(text)).await.map(drop)
+    apply(kubectl, &["--filename", "-"], Some(text)).await
+}
+
+async fn apply(kubectl: &Kubectl, what: &[&str], stdin: Option<&str>) -> Result<()> {
+    let args = [APPLY.as_slice(), what].concat();
+    kubectl.run(&args, stdin).await.map(drop)
 }
 
 /// The API server finds the adapter through a Service; a name outside of the cluster needs no pods.
