@@ -15,6 +15,7 @@ mod process;
 pub mod programs;
 pub mod sample;
 mod stack;
+pub mod stats;
 
 pub use app::{App, AppCommand};
 pub use background::Background;

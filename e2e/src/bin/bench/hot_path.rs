@@ -14,7 +14,7 @@ use wakegate_e2e::{Daemon, Manifests};
 use crate::args::Args;
 use crate::load::Load;
 use crate::proxy::{Plan, Proxy};
-use crate::stats::{Ratio, median};
+use wakegate_e2e::stats::{Ratio, median};
 
 /// Traffic goes to so many hosts, whatever the size of the table: as in life, a few of many are busy.
 const N_BUSY_HOSTS: usize = 100;

@@ -7,7 +7,6 @@ mod load;
 mod memory;
 mod proxy;
 mod report;
-mod stats;
 mod wake;
 
 use anyhow::Result;

@@ -16,7 +16,7 @@ use wakegate_e2e::{Service, Stack, eventually};
 
 use crate::args::Args;
 use crate::proxy::{Filter, Plan, Proxy};
-use crate::stats::median;
+use wakegate_e2e::stats::median;
 
 const N_HELD: usize = 5_000;
 /// Held before those that count: what the allocators had left over is used up by them.

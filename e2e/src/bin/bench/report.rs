@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::hot_path::HotPath;
 use crate::memory::Memory;
-use crate::stats::{Ratio, Times};
+use wakegate_e2e::stats::{Ratio, Times};
 use crate::wake::Wake;
 
 /// All that was measured.

@@ -17,7 +17,7 @@ use wakegate_wire::externalscaler::ScaledObjectRef;
 use wakegate_wire::externalscaler::external_scaler_client::ExternalScalerClient;
 
 use crate::args::Args;
-use crate::stats::Times;
+use wakegate_e2e::stats::Times;
 
 /// Far beyond what any step takes.
 const LIMIT: Duration = Duration::from_secs(20);

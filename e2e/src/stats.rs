@@ -4,27 +4,36 @@ use serde::Serialize;
 
 /// Times of one kind, in milliseconds.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Times {
-    pub(crate) n: usize,
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
-    pub(crate) max_ms: f64,
+pub struct Times {
+    /// How many.
+    pub n: usize,
+    /// Their median.
+    pub p50_ms: f64,
+    /// What 99 % of them do not exceed.
+    pub p99_ms: f64,
+    /// The longest.
+    pub max_ms: f64,
 }
 
 /// The ratio of two things that were measured in turns.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Ratio {
-    pub(crate) n_pairs: usize,
-    pub(crate) median: f64,
+pub struct Ratio {
+    /// How many pairs.
+    pub n_pairs: usize,
+    /// The middle of their ratios.
+    pub median: f64,
     /// The median of all such pairs lies in here with at least 95 %; nothing is assumed about how the
     /// ratios are spread.
-    pub(crate) low: f64,
-    pub(crate) high: f64,
-    pub(crate) all: Vec<f64>,
+    pub low: f64,
+    /// The other end.
+    pub high: f64,
+    /// The ratio of each pair, sorted.
+    pub all: Vec<f64>,
 }
 
 impl Times {
-    pub(crate) fn of(mut millis: Vec<f64>) -> Self {
+    /// Of times in milliseconds, in any order.
+    pub fn of(mut millis: Vec<f64>) -> Self {
         millis.sort_by(f64::total_cmp);
         Self {
             n: millis.len(),
@@ -37,7 +46,7 @@ impl Times {
 
 impl Ratio {
     /// Of pairs (measured, compared with).
-    pub(crate) fn of(pairs: impl IntoIterator<Item = (f64, f64)>) -> Self {
+    pub fn of(pairs: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let mut all: Vec<_> = pairs.into_iter().map(|(a, b)| a / b).collect();
         all.sort_by(f64::total_cmp);
         let n_outside = n_outside(all.len());
@@ -52,7 +61,7 @@ impl Ratio {
 }
 
 /// The middle of sorted values.
-pub(crate) fn median(sorted: &[f64]) -> f64 {
+pub fn median(sorted: &[f64]) -> f64 {
     let middle = sorted.len() / 2;
     let upper = sorted.get(middle).copied().unwrap_or(f64::NAN);
     if sorted.len() % 2 == 1 {
