@@ -1,7 +1,9 @@
 //! Observed objects in, table out: a fold that holds no client and knows no time.
 //!
 //! ```text
-//! HTTPRoute, Ingress ─► RouteObject ─► routes ─► those without targets where others have targets
+//! Gateway, ReferenceGrant
+//!        │ lets through
+//! HTTPRoute, GRPCRoute, Ingress ─► RouteObject ─► routes ─► those without targets where others have targets
 //!                           │ names
 //! Service, EndpointSlice ─► ServiceState ─► backends, endpoints
 //!                           │ is scaled by
@@ -11,12 +13,18 @@
 //! same among ten routes and among ten thousand.
 
 mod endpoints;
+mod gateway;
+mod gateway_route;
+mod grant;
+mod grpc_route;
+mod hosts;
 mod http_route;
 mod ingress;
 mod objects;
 mod origin;
 mod reader;
 mod service;
+mod serving;
 mod shadow;
 mod table;
 mod workload;
@@ -30,8 +38,10 @@ use std::{
 
 pub use self::endpoints::{PortEndpoints, ServiceEndpoints};
 pub use self::origin::Origin;
+pub use self::serving::{Parents, Serving};
 
 use self::{
+    gateway::Gateways,
     objects::{Objects, Replaced, put, service_of},
     reader::RouteObject,
     service::ServiceState,
@@ -43,6 +53,9 @@ use crate::{
     object::{Finding, Kind, Object, ObjectId},
     snapshot::Snapshot,
 };
+
+/// The group of Gateway API's kinds.
+const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 
 /// `namespace/name` of a Service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,10 +69,13 @@ pub struct ServiceId {
 /// All that was observed, and the table that follows from it.
 #[derive(Debug, Default)]
 pub struct Index {
+    serving: Serving,
     objects: Objects,
     routes: BTreeMap<ObjectId, RouteObject>,
     /// The route objects that name a Service.
     users: BTreeMap<ServiceId, BTreeSet<ObjectId>>,
+    /// The route objects that follow from something else.
+    followers: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     services: BTreeMap<ServiceId, ServiceState>,
     /// The Services, of those that routes lead to, that a workload stands behind.
     members: BTreeMap<WorkloadId, BTreeSet<ServiceId>>,
@@ -85,6 +101,14 @@ struct Dirty {
 }
 
 impl Index {
+    /// An index of nothing.
+    pub fn new(serving: Serving) -> Self {
+        Self {
+            serving,
+            ..Self::default()
+        }
+    }
+
     /// Takes in changed objects and all that the source found; returns the next snapshot, or nothing
     /// when there is no difference.
     pub fn apply(
@@ -93,10 +117,15 @@ impl Index {
         source_findings: Vec<Finding>,
     ) -> Option<Arc<Snapshot>> {
         let mut dirty = Dirty::default();
+        let were_checked = self.gateways().are_checked();
         for (id, object) in changes {
             if let Some(replaced) = self.objects.set(&id, object) {
                 self.mark(&id, &replaced, &mut dirty);
+                self.check(&id);
             }
+        }
+        if self.gateways().are_checked() != were_checked {
+            dirty.routes.extend(self.routes.keys().cloned());
         }
         for id in std::mem::take(&mut dirty.routes) {
             self.renew_route(&id, &mut dirty);
@@ -130,12 +159,19 @@ impl Index {
         self.objects.count()
     }
 
+    fn gateways(&self) -> Gateways<'_> {
+        let (objects, serving) = (&self.objects, &self.serving);
+        Gateways { objects, serving }
+    }
+
     /// What follows from a changed object, at first hand.
     fn mark(&self, id: &ObjectId, replaced: &Replaced, dirty: &mut Dirty) {
         match id.kind {
-            Kind::HttpRoute | Kind::Ingress => {
+            Kind::HttpRoute | Kind::GrpcRoute | Kind::Ingress => {
                 dirty.routes.insert(id.clone());
             }
+            Kind::Gateway | Kind::GatewayClass | Kind::Namespace => self.mark_followers(id, dirty),
+            Kind::ReferenceGrant => self.mark_followers(&grant::all_in(&id.namespace), dirty),
             Kind::Service => {
                 let service = ServiceId::from(id);
                 dirty
@@ -143,18 +179,30 @@ impl Index {
                     .extend(self.users.get(&service).into_iter().flatten().cloned());
                 dirty.services.insert(service);
             }
-            Kind::GrpcRoute
-            | Kind::Gateway
-            | Kind::GatewayClass
-            | Kind::ReferenceGrant
-            | Kind::Namespace
-            | Kind::HorizontalPodAutoscaler
-            | Kind::WakePolicy => {}
+            Kind::HorizontalPodAutoscaler | Kind::WakePolicy => {}
             Kind::EndpointSlice | Kind::Deployment | Kind::StatefulSet | Kind::ScaledObject => {
                 for object in replaced.versions() {
                     self.mark_services(id, object, dirty);
                 }
             }
+        }
+    }
+
+    /// Marks the routes that follow from an object.
+    fn mark_followers(&self, id: &ObjectId, dirty: &mut Dirty) {
+        let followers = self.followers.get(id).into_iter().flatten();
+        dirty.routes.extend(followers.cloned());
+    }
+
+    /// Says what is wrong with an object by itself, of the kinds that are not looked at elsewhere.
+    fn check(&mut self, id: &ObjectId) {
+        let findings = match self.objects.get(id) {
+            Some(Object::Gateway(object)) => gateway::findings(id, object, &self.serving),
+            Some(Object::ReferenceGrant(object)) => grant::findings(id, object),
+            _ => Vec::new(),
+        };
+        if matches!(id.kind, Kind::Gateway | Kind::ReferenceGrant) {
+            self.table.set_findings(&id.to_string(), &findings);
         }
     }
 
@@ -194,7 +242,8 @@ impl Index {
 
     fn renew_route(&mut self, id: &ObjectId, dirty: &mut Dirty) {
         let new = match self.objects.get(id) {
-            Some(Object::HttpRoute(route)) => Some(http_route::read(id, route, &self.objects)),
+            Some(Object::HttpRoute(route)) => Some(http_route::read(id, route, self.gateways())),
+            Some(Object::GrpcRoute(route)) => Some(grpc_route::read(id, route, self.gateways())),
             Some(Object::Ingress(ingress)) => Some(ingress::read(id, ingress, &self.objects)),
             _ => None,
         };
@@ -203,6 +252,9 @@ impl Index {
             for service in routes.iter().flat_map(|routes| &routes.names) {
                 put(&mut self.users, service.clone(), id.clone(), is_there);
                 dirty.services.insert(service.clone());
+            }
+            for followed in routes.iter().flat_map(|routes| &routes.follows) {
+                put(&mut self.followers, followed.clone(), id.clone(), is_there);
             }
         }
         self.renew_zones(id, (old.as_ref(), new.as_ref()), dirty);

@@ -56,6 +56,10 @@ pub struct RouteEntry {
     /// The route.
     pub entity: Entity<v1::Route>,
     /// The object that it comes from.
+    pub object: ObjectId,
+    /// The field of it.
+    pub field: Arc<str>,
+    /// Where it belongs.
     pub origin: Arc<Origin>,
     /// Whether that object leads to one of our backends. What does not is here to take requests from
     /// routes that do.

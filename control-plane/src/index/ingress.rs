@@ -6,11 +6,11 @@ use k8s_openapi::api::networking::v1::{
 use wakegate_core::{HostMatch, PathMatch};
 
 use super::{
-    Origin,
+    Origin, hosts,
     objects::Objects,
     reader::{self, Match, PortRef, Reader, Resolved, RouteObject},
 };
-use crate::object::ObjectId;
+use crate::object::{Code, ObjectId};
 
 /// The annotation that named the class before `spec.ingressClassName` did.
 const CLASS: &str = "kubernetes.io/ingress.class";
@@ -26,7 +26,7 @@ pub(super) fn read(id: &ObjectId, ingress: &Ingress, objects: &Objects) -> Route
         let field = format!("spec.rules[{at}]");
         let host = rule.host.as_deref().filter(|host| !host.is_empty());
         let hosts = match host
-            .map(|host| reader::host(host, HostMatch::SingleLabel))
+            .map(|host| hosts::host(host, HostMatch::SingleLabel))
             .transpose()
         {
             Ok(host) => host.into_iter().collect::<Vec<_>>(),
@@ -43,7 +43,8 @@ pub(super) fn read(id: &ObjectId, ingress: &Ingress, objects: &Objects) -> Route
     if let Some(backend) = spec.and_then(|spec| spec.default_backend.as_ref()) {
         let backend = read_backend(&mut reader, "spec.defaultBackend", backend);
         let every = Match::of(&[], reader::prefix("/"));
-        reader.route("default", every, &Vec::from_iter(backend));
+        let place = ("default", "spec.defaultBackend");
+        reader.route(place, every, &Vec::from_iter(backend));
     }
     reader.finish(origin(id, ingress))
 }
@@ -84,7 +85,8 @@ fn read_path(
     match matched {
         Ok(matched) => {
             let backend = read_backend(reader, &format!("{field}.backend"), &path.backend);
-            reader.route(place, Match::of(hosts, matched), &Vec::from_iter(backend));
+            let matched = Match::of(hosts, matched);
+            reader.route((place, field), matched, &Vec::from_iter(backend));
         }
         Err((inner, reason)) => {
             let reason = format!("{reason}; the path is passed over");
@@ -99,7 +101,7 @@ fn read_backend(
     backend: &IngressBackend,
 ) -> Option<Resolved> {
     let Some(IngressServiceBackend { name, port }) = &backend.service else {
-        reader.refuse(field, "it is no Service");
+        reader.refuse(field, "it is no Service", Code::BackendNotHeld);
         return None;
     };
     let port = port.as_ref().and_then(|port| {
@@ -110,8 +112,9 @@ fn read_backend(
         number.or_else(|| port.name.as_deref().map(PortRef::Name))
     });
     let Some(port) = port else {
-        reader.refuse(field, "it names no port");
+        reader.refuse(field, "it names no port", Code::BackendNotHeld);
         return None;
     };
-    reader.backend(field, name, port, 1)
+    let service = reader.service(None, name);
+    reader.backend(field, &service, port, 1)
 }

@@ -5,10 +5,11 @@ use std::{
     sync::Arc,
 };
 
+use gateway_api::apis::standard::referencegrants::ReferenceGrant;
 use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
 use wakegate_api::ScaledObject;
 
-use super::ServiceId;
+use super::{ServiceId, grant};
 use crate::object::{Kind, Object, ObjectId, WorkloadObject};
 
 /// The label by which an EndpointSlice names its Service.
@@ -69,6 +70,24 @@ impl Objects {
             return None;
         };
         Some(workload)
+    }
+
+    /// The ReferenceGrants of a namespace.
+    pub(super) fn grants(&self, namespace: &Arc<str>) -> impl Iterator<Item = &ReferenceGrant> {
+        let first = grant::all_in(namespace);
+        let grants = self
+            .all
+            .range(first.clone()..)
+            .map_while(move |(id, object)| {
+                let is_near = id.kind == first.kind && id.namespace == first.namespace;
+                is_near.then_some(object)
+            });
+        grants.filter_map(|object| {
+            let Object::ReferenceGrant(grant) = object.as_ref() else {
+                return None;
+            };
+            Some(grant.as_ref())
+        })
     }
 
     /// The slices of a Service.

@@ -1,4 +1,4 @@
-//! What HTTPRoute and Ingress have in common: opt-in, backends, policy, findings.
+//! What all kinds of routes have in common: opt-in, backends, policy, findings.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,19 +15,22 @@ use wakegate_core::{
     Route, RouteId, Target,
 };
 
-use super::{Origin, ServiceId, objects::Objects, zone::Zone};
-use crate::object::{Finding, ObjectId};
+use super::{Origin, ServiceId, grant, objects::Objects, zone::Zone};
+use crate::object::{Code, Finding, ObjectId};
 
 /// The status that a request on one of `no-wake-paths` gets while the backend is asleep.
 const NO_WAKE_STATUS: u16 = 200;
 
-/// What one HTTPRoute or Ingress comes to.
+/// What one HTTPRoute, GRPCRoute or Ingress comes to.
 #[derive(Debug, Default)]
 pub(super) struct RouteObject {
-    pub(super) routes: Vec<Route>,
+    pub(super) routes: Vec<Placed>,
+    /// Where the object belongs: where any of its routes does.
     pub(super) origin: Arc<Origin>,
     /// Every Service that it names: a change of one makes it new.
     pub(super) names: BTreeSet<ServiceId>,
+    /// All else that it follows from.
+    pub(super) follows: BTreeSet<ObjectId>,
     /// The ports of Services that its routes lead to.
     pub(super) targets: BTreeMap<ServiceId, BTreeSet<u16>>,
     pub(super) settings: Settings,
@@ -36,6 +39,23 @@ pub(super) struct RouteObject {
     /// Where its routes without targets are.
     pub(super) passed_zones: BTreeSet<Zone>,
     pub(super) findings: Vec<Finding>,
+}
+
+/// A route, where it belongs, and the field that it comes from.
+#[derive(Clone, Debug)]
+pub(super) struct Placed {
+    pub(super) route: Route,
+    pub(super) origin: Arc<Origin>,
+    pub(super) field: Arc<str>,
+}
+
+/// Gateways, and the hosts that they have for a route.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// `namespace/name` of each.
+    pub(super) gateways: BTreeSet<String>,
+    /// Empty for every host.
+    pub(super) hosts: Vec<HostMatch>,
 }
 
 /// A port of a Service, as an object names it.
@@ -51,6 +71,7 @@ pub(super) struct Reader<'a> {
     id: &'a ObjectId,
     objects: &'a Objects,
     created_ms: u64,
+    routes: Vec<(Route, Arc<str>)>,
     out: RouteObject,
 }
 
@@ -104,40 +125,60 @@ impl<'a> Reader<'a> {
             id,
             objects,
             created_ms,
+            routes: Vec::new(),
             out,
         }
     }
 
-    /// Whether a namespace is the object's own.
-    pub(super) fn is_own(&self, namespace: &str) -> bool {
-        *self.id.namespace == *namespace
+    /// The object that is read.
+    pub(super) fn id(&self) -> &'a ObjectId {
+        self.id
+    }
+
+    /// What it follows from besides Services.
+    pub(super) fn follows(&mut self) -> &mut BTreeSet<ObjectId> {
+        &mut self.out.follows
+    }
+
+    /// A Service, in the object's own namespace unless another is named.
+    pub(super) fn service(&self, namespace: Option<&str>, name: &str) -> ServiceId {
+        let own = || Arc::clone(&self.id.namespace);
+        ServiceId {
+            namespace: namespace.map_or_else(own, Arc::from),
+            name: name.into(),
+        }
+    }
+
+    /// Whether the object may lead to a Service.
+    pub(super) fn may_lead_to(&mut self, service: &ServiceId) -> bool {
+        if service.namespace == self.id.namespace {
+            return true;
+        }
+        self.out.follows.insert(grant::all_in(&service.namespace));
+        grant::permits(self.objects, self.id, service)
     }
 
     pub(super) fn find(&mut self, field: &str, reason: impl Into<String>) {
         self.out.findings.push(Finding::new(self.id, field, reason));
     }
 
-    /// The backend at a port of a Service in the object's namespace, if it is ours.
+    /// The backend at a port of a Service, if it is ours.
     pub(super) fn backend(
         &mut self,
         field: &str,
-        service: &str,
+        id: &ServiceId,
         port: PortRef<'_>,
         weight: u32,
     ) -> Option<Resolved> {
-        let id = ServiceId {
-            namespace: Arc::clone(&self.id.namespace),
-            name: service.into(),
-        };
         self.out.names.insert(id.clone());
-        let object = self.objects.service(&id);
+        let object = self.objects.service(id);
         let (said, _) = object.map_or_else(Default::default, |object| settings(&object.metadata));
         // The route's own word counts before its Service's.
         let is_ours = self.out.settings.scale_to_zero.or(said.scale_to_zero) == Some(true);
         if !is_ours || weight == 0 {
             return None;
         }
-        match number_of(object, &id, port) {
+        match number_of(object, id, port) {
             Ok(number) => {
                 self.out
                     .targets
@@ -157,21 +198,33 @@ impl<'a> Reader<'a> {
                 })
             }
             Err(reason) => {
-                self.find(field, format!("{reason}; its requests are not held"));
+                self.not_held(field, &reason, Code::BackendNotHeld);
                 None
             }
         }
     }
 
+    fn not_held(&mut self, field: &str, reason: &str, code: Code) {
+        let reason = format!("{reason}; its requests are not held");
+        let finding = Finding::new(self.id, field, reason).with(code);
+        self.out.findings.push(finding);
+    }
+
     /// A backend that no Service in reach stands for. Said only of an object that is ours by itself.
-    pub(super) fn refuse(&mut self, field: &str, reason: &str) {
+    pub(super) fn refuse(&mut self, field: &str, reason: &str, code: Code) {
         if self.out.settings.scale_to_zero == Some(true) {
-            self.find(field, format!("{reason}; its requests are not held"));
+            self.not_held(field, reason, code);
         }
     }
 
-    /// Adds a route. One without backends takes its requests from the routes below it, and that is all.
-    pub(super) fn route(&mut self, place: &str, matched: Match, backends: &[Resolved]) {
+    /// Adds the route at a place of the object, which is a field. One without backends takes its requests
+    /// from the routes below it, and that is all.
+    pub(super) fn route(
+        &mut self,
+        (place, field): (&str, &str),
+        matched: Match,
+        backends: &[Resolved],
+    ) {
         let Match {
             hosts,
             path,
@@ -199,14 +252,67 @@ impl<'a> Reader<'a> {
                 .collect(),
             policy: Arc::new(policy(&self.out.settings, backends)),
         };
-        self.out.routes.push(route);
+        self.routes.push((route, field.into()));
     }
 
-    /// What was read.
-    pub(super) fn finish(self, origin: Origin) -> RouteObject {
+    /// What was read, with hosts of its own.
+    pub(super) fn finish(mut self, origin: Origin) -> RouteObject {
+        let origin = Arc::new(origin);
+        let routes = std::mem::take(&mut self.routes).into_iter();
+        let placed = routes.map(|(route, field)| {
+            let origin = Arc::clone(&origin);
+            Placed {
+                route,
+                origin,
+                field,
+            }
+        });
+        self.out.routes = placed.collect();
+        self.done(origin)
+    }
+
+    /// What was read, at each of its places. Of several, each has its name at the end of the routes' ids.
+    pub(super) fn finish_in(mut self, places: Vec<Place>) -> RouteObject {
+        let is_one = places.len() == 1;
+        let mut all = BTreeSet::new();
+        for Place { gateways, hosts } in places {
+            let name = gateways.first().filter(|_| !is_one).cloned();
+            all.extend(gateways.iter().cloned());
+            let origin = Arc::new(self.origin(gateways));
+            for (route, field) in &self.routes {
+                let (id, hosts) = (route.id.clone(), hosts.clone());
+                let id = name.as_ref().map_or(id, |name| {
+                    RouteId::from(format!("{}/{name}", route.id).as_str())
+                });
+                let route = Route {
+                    id,
+                    hosts,
+                    ..route.clone()
+                };
+                let (origin, field) = (Arc::clone(&origin), Arc::clone(field));
+                self.out.routes.push(Placed {
+                    route,
+                    origin,
+                    field,
+                });
+            }
+        }
+        let origin = Arc::new(self.origin(all));
+        self.done(origin)
+    }
+
+    fn origin(&self, gateways: BTreeSet<String>) -> Origin {
+        Origin {
+            namespace: self.id.namespace.as_ref().to_owned(),
+            gateways,
+            ingress_class: None,
+        }
+    }
+
+    fn done(self, origin: Arc<Origin>) -> RouteObject {
         let mut out = self.out;
-        out.origin = Arc::new(origin);
-        for route in &out.routes {
+        out.origin = origin;
+        for Placed { route, .. } in &out.routes {
             if route.targets.is_empty() {
                 out.passed_zones.extend(Zone::of_route(route));
             } else {
@@ -230,29 +336,6 @@ pub(super) fn annotation_findings(
     errors.into_iter().map(|error| {
         let field = format!("metadata.annotations[{}]", error.key());
         Finding::new(id, field, error.to_string())
-    })
-}
-
-/// A host as an object has it; why it is none.
-pub(super) fn host(text: &str, wildcard: fn(String) -> HostMatch) -> Result<HostMatch, String> {
-    let host = text.to_ascii_lowercase();
-    let (is_wildcard, name) = match host.strip_prefix("*.") {
-        Some(suffix) => (true, suffix.to_owned()),
-        None => (false, host),
-    };
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    if !name.split('.').all(is_label) {
-        return Err(format!("{text:?} is no host name; it is passed over"));
-    }
-    Ok(if is_wildcard {
-        wildcard(name)
-    } else {
-        HostMatch::Exact(name)
     })
 }
 

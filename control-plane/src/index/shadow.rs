@@ -6,9 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use wakegate_core::{Route, RouteId};
+use wakegate_core::RouteId;
 
-use super::{Dirty, Index, Origin, reader::RouteObject, zone::Zone};
+use super::{
+    Dirty, Index, Origin,
+    reader::{Placed, RouteObject},
+    zone::Zone,
+};
 use crate::object::ObjectId;
 
 impl Index {
@@ -37,7 +41,7 @@ impl Index {
     pub(super) fn remove_routes(&mut self, old: Option<&RouteObject>, new: Option<&RouteObject>) {
         let ids = |object: Option<&'_ RouteObject>| {
             let routes = object.into_iter().flat_map(|object| &object.routes);
-            routes.map(|route| route.id.clone()).collect()
+            routes.map(|placed| placed.route.id.clone()).collect()
         };
         let (before, after): (BTreeSet<RouteId>, BTreeSet<RouteId>) = (ids(old), ids(new));
         for gone in before.difference(&after) {
@@ -50,20 +54,20 @@ impl Index {
         let Some(object) = self.routes.get(id) else {
             return;
         };
-        for route in &object.routes {
-            if !route.targets.is_empty() || self.can_meet_ours(route, object) {
-                self.table.put_route(route, object);
+        for placed in &object.routes {
+            if !placed.route.targets.is_empty() || self.can_meet_ours(placed) {
+                self.table.put_route(id, placed, object.is_ours());
             } else {
-                self.table.remove_route(&route.id);
+                self.table.remove_route(&placed.route.id);
             }
         }
     }
 
-    fn can_meet_ours(&self, route: &Route, object: &RouteObject) -> bool {
-        Zone::of_route(route).any(|zone| {
+    fn can_meet_ours(&self, placed: &Placed) -> bool {
+        Zone::of_route(&placed.route).any(|zone| {
             let ours = self.held.overlapping(&zone).flat_map(|(_, ids)| ids);
             let mut ours = ours.filter_map(|id| self.routes.get(id));
-            ours.any(|ours| ours.origin.can_meet(&object.origin))
+            ours.any(|ours| ours.origin.can_meet(&placed.origin))
         })
     }
 }

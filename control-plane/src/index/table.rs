@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use wakegate_core::{Backend, BackendId, Finding as Precedence, Route, RouteId, RouteTable};
+use wakegate_core::{Backend, BackendId, Finding as Precedence, RouteId, RouteTable};
 use wakegate_wire::v1;
 
-use super::{ServiceEndpoints, ServiceId, reader::RouteObject};
+use super::{ServiceEndpoints, ServiceId, reader::Placed};
 use crate::{
-    object::{Code, Finding},
+    object::{Code, Finding, ObjectId},
     snapshot::{Changed, Entity, HISTORY, Map, RouteEntry, Snapshot, Tag},
 };
 
@@ -25,21 +25,28 @@ pub(super) struct Table {
 
 impl Table {
     /// Puts a route in, in place of the one of that name.
-    pub(super) fn put_route(&mut self, route: &Route, object: &RouteObject) {
+    pub(super) fn put_route(&mut self, object: &ObjectId, placed: &Placed, is_ours: bool) {
+        let Placed {
+            route,
+            origin,
+            field,
+        } = placed;
         let (old, entry) = (
             self.precedence.get(&route.id),
             self.next.routes.get(&route.id),
         );
-        let is_same_object = |entry: &Arc<RouteEntry>| {
-            entry.origin == object.origin && entry.is_ours == object.is_ours()
+        let is_same = |entry: &Arc<RouteEntry>| {
+            entry.origin == *origin && entry.field == *field && entry.is_ours == is_ours
         };
-        if old.is_some_and(|old| **old == *route) && entry.is_some_and(is_same_object) {
+        if old.is_some_and(|old| **old == *route) && entry.is_some_and(is_same) {
             return;
         }
         let entry = RouteEntry {
             entity: Entity::new(Tag::Route, v1::Route::from(route)),
-            origin: Arc::clone(&object.origin),
-            is_ours: object.is_ours(),
+            object: object.clone(),
+            field: Arc::clone(field),
+            origin: Arc::clone(origin),
+            is_ours,
             backends: route
                 .targets
                 .iter()
@@ -173,7 +180,11 @@ impl Table {
             }
             Precedence::Unreachable { route, why } => (route, format!("never reached: {why}")),
         };
-        Finding::elsewhere(route.to_string(), "", reason).with(Code::Shadowed)
+        let finding = match self.next.routes.get(&route) {
+            Some(entry) => Finding::new(&entry.object, &*entry.field, reason),
+            None => Finding::elsewhere(route.to_string(), "", reason),
+        };
+        finding.with(Code::Shadowed)
     }
 
     /// Whether a route is of an object that leads to one of our backends.

@@ -47,10 +47,12 @@ impl WorkloadId {
 
 impl Index {
     /// What is said of the scaling of a Service: by itself, then by the routes that lead to it, in the
-    /// order of their names. All of them are in its namespace.
+    /// order of their names. A route elsewhere may wake it, and says nothing of its scaling.
     pub(super) fn scaling(&self, id: &ServiceId, service: &Service) -> Scaling {
         let (own, _) = reader::settings(&service.metadata);
-        let users = self.users_of(id).map(|(_, route)| &route.settings);
+        let users = self.users_of(id);
+        let users = users.filter(|(user, _)| user.namespace == id.namespace);
+        let users = users.map(|(_, route)| &route.settings);
         let said: Vec<&Settings> = std::iter::once(&own).chain(users).collect();
         let targets = said.iter().find(|settings| {
             settings.target_concurrency.is_some() || settings.target_rate.is_some()
@@ -124,6 +126,8 @@ impl Index {
             for (route, _) in self.users_of(member) {
                 let kind = if route.kind == Kind::Ingress {
                     "ingress"
+                } else if route.kind == Kind::GrpcRoute {
+                    "grpcRoute"
                 } else {
                     "httpRoute"
                 };
