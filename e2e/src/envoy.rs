@@ -146,13 +146,22 @@ impl Envoy {
         eventually_is(deadline, "requests held", expected, look).await
     }
 
-    /// Waits until each of `n_workers` has acked a table.
+    /// Waits until the filters of `n_workers` hear from the control plane and have a table with something in it.
     pub async fn every_worker_has_a_table(&self, n_workers: u32) -> Result<()> {
+        self.every_worker_is_connected(n_workers).await?;
         eventually(TABLE_LIMIT, "every worker has a table", async || {
             let samples = self.admin.samples().await.ok()?;
+            (samples.sum("wakegate_table_version") > 0.0).then_some(())
+        })
+        .await
+    }
+
+    /// Waits until the filters of `n_workers` hear from the control plane, if only that there is nothing for them.
+    pub async fn every_worker_is_connected(&self, n_workers: u32) -> Result<()> {
+        eventually(TABLE_LIMIT, "every worker is connected", async || {
+            let samples = self.admin.samples().await.ok()?;
             let n_connected = samples.sum("wakegate_control_plane_connected");
-            let has_table = samples.sum("wakegate_table_version") > 0.0;
-            (has_table && n_connected >= f64::from(n_workers)).then_some(())
+            (n_connected >= f64::from(n_workers)).then_some(())
         })
         .await
     }

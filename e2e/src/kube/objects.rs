@@ -19,7 +19,6 @@ pub struct Object {
     api_version: String,
     kind: String,
     name: String,
-    namespace: Option<String>,
     annotations: BTreeMap<String, String>,
     spec: Value,
 }
@@ -31,7 +30,6 @@ impl Object {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
             name: name.to_owned(),
-            namespace: None,
             annotations: BTreeMap::new(),
             spec,
         }
@@ -52,13 +50,6 @@ impl Object {
         self
     }
 
-    /// Puts it into a namespace other than the test's own.
-    #[must_use]
-    pub fn in_namespace(mut self, namespace: &str) -> Self {
-        self.namespace = Some(namespace.to_owned());
-        self
-    }
-
     /// Sets one field of the spec by its JSON pointer, such as `/ports/0/name`. Objects that are missing on the
     /// way are made.
     pub fn set(mut self, pointer: &str, value: Value) -> Result<Self> {
@@ -71,14 +62,10 @@ impl Object {
             api_version,
             kind,
             name,
-            namespace,
             annotations,
             spec,
         } = self;
-        let mut metadata = json!({ "name": name, "annotations": annotations });
-        if let (Some(namespace), Some(fields)) = (namespace, metadata.as_object_mut()) {
-            fields.insert("namespace".to_owned(), json!(namespace));
-        }
+        let metadata = json!({ "name": name, "annotations": annotations });
         json!({ "apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec })
     }
 }

@@ -97,9 +97,10 @@ pub(super) fn config(
     })
 }
 
-/// Starts it; returns when each of its workers has a table.
+/// Starts it; returns when each of its workers hears from the control plane. It has no table yet where
+/// nothing is annotated.
 pub(super) async fn start(config: &EnvoyConfig, folder: &Path) -> Result<Envoy> {
     let envoy = Envoy::start(config, folder).await?;
-    envoy.every_worker_has_a_table(config.n_workers).await?;
+    envoy.every_worker_is_connected(config.n_workers).await?;
     Ok(envoy)
 }

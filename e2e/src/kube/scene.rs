@@ -103,13 +103,12 @@ impl<'a> Scene<'a> {
 
     /// The name of the test's own namespace.
     pub fn namespace(&self) -> Result<&str> {
-        self.own().map(Namespace::name)
+        self.namespace_at(0)
     }
 
     /// The name of another of its namespaces.
     pub fn namespace_at(&self, at: usize) -> Result<&str> {
-        let namespace = self.namespaces.get(at);
-        namespace.map(Namespace::name).context("so many namespaces")
+        self.place(at).map(Namespace::name)
     }
 
     /// The Envoy.
@@ -119,12 +118,17 @@ impl<'a> Scene<'a> {
 
     /// Applies objects into the test's own namespace as a user does.
     pub async fn apply(&self, objects: &[Object]) -> Result<()> {
-        self.own()?.apply(&list(objects)).await
+        self.apply_at(0, objects).await
+    }
+
+    /// Applies objects into another of its namespaces.
+    pub async fn apply_at(&self, at: usize, objects: &[Object]) -> Result<()> {
+        self.place(at)?.apply(&list(objects)).await
     }
 
     /// Runs kubectl in the test's own namespace.
     pub async fn kubectl(&self, args: &[&str]) -> Result<String> {
-        self.own()?.kubectl(args, None).await
+        self.place(0)?.kubectl(args, None).await
     }
 
     /// A GET through Envoy, on a connection of its own.
@@ -161,8 +165,9 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    fn own(&self) -> Result<&Namespace> {
-        self.namespaces.first().context("a scene has a namespace")
+    fn place(&self, at: usize) -> Result<&Namespace> {
+        let namespace = self.namespaces.get(at);
+        namespace.with_context(|| format!("no namespace {at} in this scene"))
     }
 
     /// What Envoy and our daemons said. The namespaces print the rest when they are dropped.

@@ -1,5 +1,7 @@
 //! What a scene waits for in its own namespace.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::Value;
 
@@ -39,6 +41,16 @@ impl Scene<'_> {
 
     /// Waits until a workload is meant to have so many replicas, which is what `/scale` says, and has them.
     pub async fn is_at(&self, kind: Kind, name: &str, n_replicas: u64) -> Result<()> {
+        self.is_at_within((kind, name), n_replicas, WAKE).await
+    }
+
+    /// The same with a deadline of its own.
+    pub async fn is_at_within(
+        &self,
+        (kind, name): (Kind, &str),
+        n_replicas: u64,
+        deadline: Duration,
+    ) -> Result<()> {
         let api = kind.api(self.client(), self.namespace()?);
         let what = format!("{kind} {name} is at {n_replicas}");
         let look = |object: Option<&Value>| {
@@ -48,7 +60,7 @@ impl Scene<'_> {
                 && count("/status/replicas").unwrap_or(0) == n_replicas;
             is_at.then_some(())
         };
-        until_object(api, name, &what, WAKE, look).await
+        until_object(api, name, &what, deadline, look).await
     }
 
     /// Waits until a Deployment is meant to have so many replicas, and has them.
@@ -84,15 +96,15 @@ impl Scene<'_> {
         self.object(kind, name, &what, look).await
     }
 
-    /// Waits for an event about an object.
+    /// Waits for an event about an object of one of its namespaces.
     pub async fn event(
         &self,
-        kind: &str,
-        name: &str,
+        at: usize,
+        (kind, name): (&str, &str),
         what: &str,
         mut is_it: impl FnMut(&Told) -> bool,
     ) -> Result<Told> {
-        let api = Kind::EVENT.api(self.client(), self.namespace()?);
+        let api = Kind::EVENT.api(self.client(), self.namespace_at(at)?);
         let about = |event: &Value| {
             let is_about = text(event, "/involvedObject/kind") == kind
                 && text(event, "/involvedObject/name") == name;
@@ -110,11 +122,16 @@ impl Scene<'_> {
 
     /// Waits for a Warning about an object whose message has all of `words`.
     pub async fn warning(&self, kind: &str, name: &str, words: &[&str]) -> Result<Told> {
+        self.warning_at(0, (kind, name), words).await
+    }
+
+    /// The same in another of its namespaces.
+    pub async fn warning_at(&self, at: usize, about: (&str, &str), words: &[&str]) -> Result<Told> {
         let what = format!("a Warning with {words:?}");
         let is_it = |told: &Told| {
             told.severity == "Warning" && words.iter().all(|word| told.message.contains(word))
         };
-        self.event(kind, name, &what, is_it).await
+        self.event(at, about, &what, is_it).await
     }
 }
 
