@@ -2,6 +2,7 @@
 //! (`scripts/in-namespace`).
 
 mod cluster;
+mod front;
 mod namespace;
 pub mod objects;
 mod proxy;

@@ -9,6 +9,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::cluster::Cluster;
+use super::front;
+use crate::background::Background;
 use crate::daemon::{Addresses, Daemon};
 
 /// Where Wakegate is installed.
@@ -26,6 +28,7 @@ const LAST_PORT: u16 = 32_700;
 pub struct Wakegate {
     control_planes: Vec<Replica>,
     scaler: Replica,
+    _front: Background,
 }
 
 /// One daemon, which lives where the cluster does.
@@ -44,7 +47,7 @@ impl Wakegate {
             .await
             .context("be the control plane's service account")?;
         let scaler = own_addresses()?;
-        let mut control_planes = Vec::new();
+        let mut control_planes: Vec<Replica> = Vec::new();
         for number in 0..n_control_planes {
             let name = format!("control-plane-{number}");
             let args = vec![
@@ -60,16 +63,17 @@ impl Wakegate {
             let daemon = Daemon::stopped("wakegate-control-plane", &folder, own_addresses()?);
             control_planes.push(Replica::new(daemon.with(args, environment)));
         }
-        let first = control_planes
-            .first()
-            .context("one control plane at least")?;
-        let args = vec![format!("--control-plane=http://{}", first.addresses.grpc)];
+        let service = own_address()?;
+        let backends = control_planes.iter().map(|it| it.addresses.grpc).collect();
+        let front = front::start(cluster, service, backends).await?;
+        let args = vec![format!("--control-plane=http://{service}")];
         let folder = folder(cluster, "scaler")?;
         let daemon = Daemon::stopped("wakegate-scaler", &folder, scaler);
         let scaler = Replica::new(daemon.with(args, Vec::new()));
         let started = Self {
             control_planes,
             scaler,
+            _front: front,
         };
         for replica in started.all() {
             replica.start(cluster).await?;

@@ -107,6 +107,26 @@ pub(super) async fn until_object<T>(
     }
 }
 
+/// Holds a condition for a while: fails with the first state of an object that is not so.
+pub(super) async fn throughout_object(
+    api: Api<DynamicObject>,
+    name: &str,
+    what: &str,
+    span: Duration,
+    mut is_so: impl FnMut(Option<&Value>) -> bool,
+) -> Result<()> {
+    let end = Instant::now() + span;
+    let mut states = pin!(watch_object(api, name));
+    while let Ok(Some(state)) = time::timeout_at(end, states.next()).await {
+        let object = state?.map(to_json);
+        if !is_so(object.as_ref()) {
+            let seen = object.map_or("no such object".to_owned(), |object| object.to_string());
+            bail!("not throughout {span:?}: {what}; seen: {seen}");
+        }
+    }
+    Ok(())
+}
+
 /// Waits until `look` finds what it wants in one of the objects of a kind. At the deadline, fails with what
 /// `tell` says of each that was seen.
 pub(super) async fn until_any<T>(

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::{SOON, Scene, WAKE};
-use crate::kube::watched::{Kind, until_any, until_object};
+use crate::kube::watched::{Kind, throughout_object, until_any, until_object};
 
 /// An event, as `kubectl describe` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,22 @@ impl Scene<'_> {
     /// Waits until a Deployment is meant to have so many replicas, and has them.
     pub async fn deployment_is_at(&self, name: &str, n_replicas: u64) -> Result<()> {
         self.is_at(Kind::DEPLOYMENT, name, n_replicas).await
+    }
+
+    /// Holds for a while that a Deployment is meant to have so many replicas.
+    pub async fn deployment_stays_at(
+        &self,
+        name: &str,
+        n_replicas: u64,
+        span: Duration,
+    ) -> Result<()> {
+        let api = Kind::DEPLOYMENT.api(self.client(), self.namespace()?);
+        let what = format!("Deployment {name} is at {n_replicas}");
+        let is_so = |object: Option<&Value>| {
+            let replicas = object.and_then(|it| it.pointer("/spec/replicas")?.as_u64());
+            replicas == Some(n_replicas)
+        };
+        throughout_object(api, name, &what, span, is_so).await
     }
 
     /// Waits until a workload has a `ScaledObject`, and returns it. We write one only when every worker has the
