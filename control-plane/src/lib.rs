@@ -6,6 +6,7 @@
 //!                              └─► eds    EDS and ADS
 //! ```
 
+mod cluster;
 pub mod config;
 pub mod debug;
 pub mod eds;
@@ -18,11 +19,11 @@ pub mod snapshot;
 pub mod source;
 pub mod wanted;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
-use tokio::{net::TcpListener, sync::watch, task::block_in_place};
+use tokio::{net::TcpListener, sync::watch};
 use tonic::transport::server::{Server, TcpIncoming};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use wakegate_runtime::{Latch, Readiness, Tasks, admin, listen};
@@ -30,21 +31,30 @@ use wakegate_runtime::{Latch, Readiness, Tasks, admin, listen};
 pub use self::config::{Args, Config};
 
 use self::{
-    config::Kubernetes,
+    config::Source,
     eds::Eds,
+    index::{Index, Parents, Serving},
     metrics::Metrics,
     publish::Publisher,
     push::{Push, Workers},
     snapshot::Snapshot,
-    source::{Reload, files::Files, kubernetes},
+    source::files::Files,
 };
 
 /// A peer that does not answer a ping for so long is gone. Filters go by heartbeats, which are faster.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// From so many changes on, taking them in may last: other tasks go to other threads meanwhile.
-const MANY_CHANGES: usize = 100;
+/// What several parts share.
+#[derive(Debug)]
+struct Shared {
+    tasks: Tasks,
+    snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
+    workers: Workers,
+    metrics: Metrics,
+    /// Where gRPC is served.
+    grpc: SocketAddr,
+}
 
 /// Runs the control plane until a signal.
 ///
@@ -53,7 +63,7 @@ const MANY_CHANGES: usize = 100;
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let Config {
         source,
-        gateway_classes: _,
+        gateway_classes,
         listen,
         admin_listen,
         address_file,
@@ -61,54 +71,62 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     } = config;
     let (grpc, grpc_addr) = listen::bind("gRPC", listen).await?;
     let (admin, admin_addr) = listen::bind("admin", admin_listen).await?;
-    if let Some(file) = address_file {
-        file.write(grpc_addr, admin_addr)?;
-    }
-    let (tasks, readiness) = (Tasks::default(), Readiness::default());
-    let first_load = readiness.latch(match &source {
-        config::Source::Files { .. } => "first load of the manifests",
-        config::Source::Kubernetes(_) => "first sync with the API server",
-    });
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (sender, snapshots) = watch::channel(None);
-    let (workers, shutdown) = (Workers::default(), tasks.shutdown_token());
-
-    let router = admin::router(registry, readiness);
-    let router = router.merge(debug::router(snapshots.clone(), workers.clone()));
-    let stop = shutdown.clone();
+    let shared = Shared {
+        tasks: Tasks::default(),
+        snapshots,
+        workers: Workers::default(),
+        metrics: metrics.clone(),
+        grpc: grpc_addr,
+    };
+    if let Some(file) = address_file {
+        file.write(shared.grpc, admin_addr)?;
+    }
+    let readiness = Readiness::default();
+    let (first_load, parents) = match &source {
+        Source::Files { .. } => ("first load of the manifests", Parents::IfAnyGateway),
+        Source::Kubernetes(_) => ("first sync with the API server", Parents::Checked),
+    };
+    let first_load = readiness.latch(first_load);
+    let serving = Serving {
+        gateway_classes,
+        parents,
+    };
+    let publisher = Publisher::new(Index::new(serving), sender, metrics);
+    serve(&shared, grpc, first_load).await;
+    let tasks = &shared.tasks;
+    match source {
+        Source::Files { manifests } => start_files(tasks, manifests, publisher),
+        Source::Kubernetes(config) => cluster::start(config, publisher, &shared).await?,
+    }
+    let debug = debug::router(shared.snapshots.clone(), shared.workers.clone());
+    let router = admin::router(registry, readiness).merge(debug);
+    let stop = tasks.shutdown_token();
     tasks.spawn("admin", async {
         Ok(admin::serve(admin, router, stop).await?)
     });
+    shared.tasks.run(drain_limit).await
+}
 
+/// Serves gRPC, and says that it does once there is a first table.
+async fn serve(shared: &Shared, listener: TcpListener, first_load: Latch) {
+    let Shared {
+        tasks,
+        snapshots,
+        workers,
+        metrics,
+        grpc: _,
+    } = shared;
+    let shutdown = tasks.shutdown_token();
     let push = Push::new(
         snapshots.clone(),
-        workers,
+        workers.clone(),
         metrics.clone(),
         shutdown.clone(),
     );
     let eds = Eds::new(snapshots.clone(), metrics.clone(), shutdown.clone());
-    let health = serve(&tasks, grpc, push, eds).await;
-    tasks.spawn_short("readiness", ready(snapshots, first_load, health));
-    let publisher = Publisher::new(sender, metrics.clone());
-    match source {
-        config::Source::Files { manifests } => {
-            tasks.spawn("manifests", async move {
-                let (files, first) = Files::open(manifests).context("manifests")?;
-                let mut publish = publishing(publisher);
-                publish(first);
-                files.run(publish, shutdown).await
-            });
-        }
-        config::Source::Kubernetes(config) => {
-            start_kubernetes(&tasks, config, publisher, metrics).await?;
-        }
-    }
-    tasks.run(drain_limit).await
-}
-
-/// Serves gRPC: not serving yet, as its health says, until the reporter is told otherwise.
-async fn serve(tasks: &Tasks, listener: TcpListener, push: Push, eds: Eds) -> HealthReporter {
     let (health, health_service) = tonic_health::server::health_reporter();
     health
         .set_service_status("", ServingStatus::NotServing)
@@ -120,35 +138,23 @@ async fn serve(tasks: &Tasks, listener: TcpListener, push: Push, eds: Eds) -> He
         .add_service(eds.aggregated_service());
     // What is pushed is small and waited for.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let stop = tasks.shutdown_token().cancelled_owned();
     tasks.spawn("gRPC", async {
-        Ok(server.serve_with_incoming_shutdown(incoming, stop).await?)
+        Ok(server
+            .serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned())
+            .await?)
     });
-    health
+    tasks.spawn_short("readiness", ready(snapshots.clone(), first_load, health));
 }
 
-/// Starts what reads from an API server, and what writes to it.
-async fn start_kubernetes(
-    tasks: &Tasks,
-    config: Kubernetes,
-    publisher: Publisher,
-    metrics: Metrics,
-) -> anyhow::Result<()> {
-    let client = kubernetes::connect().await?;
-    let source = kubernetes::Source::new(client, &config.namespaces, metrics);
+/// Reads manifests, and whatever becomes of them.
+fn start_files(tasks: &Tasks, manifests: PathBuf, publisher: Publisher) {
     let shutdown = tasks.shutdown_token();
-    tasks.spawn("kubernetes", source.run(publishing(publisher), shutdown));
-    Ok(())
-}
-
-fn publishing(mut publisher: Publisher) -> impl FnMut(Reload) + Send {
-    move |reload| {
-        if reload.changes.len() < MANY_CHANGES {
-            publisher.publish(reload);
-        } else {
-            block_in_place(|| publisher.publish(reload));
-        }
-    }
+    tasks.spawn("manifests", async move {
+        let (files, first) = Files::open(manifests).context("manifests")?;
+        let mut publish = publisher.publishing();
+        publish(first);
+        files.run(publish, shutdown).await
+    });
 }
 
 /// Says so everywhere when there is a first table.

@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
-use tokio::sync::watch;
+use tokio::{sync::watch, task::block_in_place};
 
 use crate::{index::Index, metrics::Metrics, object::Finding, snapshot::Snapshot, source::Reload};
+
+/// From so many changes on, taking them in may last: other tasks go to other threads meanwhile.
+const MANY_CHANGES: usize = 100;
 
 /// Owns the index, and says what it comes to.
 #[derive(Debug)]
@@ -16,14 +19,28 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// A publisher of an empty index; nobody hears of it before the first reload.
-    pub fn new(snapshots: watch::Sender<Option<Arc<Snapshot>>>, metrics: Metrics) -> Self {
-        let (index, found) = (Index::default(), Arc::default());
+    /// A publisher of an index; nobody hears of it before the first reload.
+    pub fn new(
+        index: Index,
+        snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             index,
             snapshots,
             metrics,
-            found,
+            found: Arc::default(),
+        }
+    }
+
+    /// What a source calls, on a runtime with several threads.
+    pub fn publishing(mut self) -> impl FnMut(Reload) + Send {
+        move |reload| {
+            if reload.changes.len() < MANY_CHANGES {
+                self.publish(reload);
+            } else {
+                block_in_place(|| self.publish(reload));
+            }
         }
     }
 

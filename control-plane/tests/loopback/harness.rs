@@ -18,6 +18,7 @@ use tonic::{
 };
 use wakegate_control_plane::{
     eds::Eds,
+    index::Index,
     metrics::Metrics,
     publish::Publisher,
     push::{Push, Workers},
@@ -89,7 +90,7 @@ impl ControlPlane {
                 .unwrap();
         });
         let dir = tempfile::tempdir().unwrap();
-        let publisher = Some(Publisher::new(sender, metrics));
+        let publisher = Some(Publisher::new(Index::default(), sender, metrics));
         Self {
             workers,
             shutdown,

@@ -121,26 +121,7 @@ fn resource(kind: Kind, api_version: &str) -> ApiResource {
         version: version.to_owned(),
         api_version: api_version.to_owned(),
         kind: kind.as_str().to_owned(),
-        plural: plural(kind).to_owned(),
-    }
-}
-
-fn plural(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Service => "services",
-        Kind::EndpointSlice => "endpointslices",
-        Kind::HttpRoute => "httproutes",
-        Kind::GrpcRoute => "grpcroutes",
-        Kind::Gateway => "gateways",
-        Kind::GatewayClass => "gatewayclasses",
-        Kind::ReferenceGrant => "referencegrants",
-        Kind::Namespace => "namespaces",
-        Kind::Ingress => "ingresses",
-        Kind::Deployment => "deployments",
-        Kind::StatefulSet => "statefulsets",
-        Kind::ScaledObject => "scaledobjects",
-        Kind::HorizontalPodAutoscaler => "horizontalpodautoscalers",
-        Kind::WakePolicy => "wakepolicies",
+        plural: kind.plural().to_owned(),
     }
 }
 

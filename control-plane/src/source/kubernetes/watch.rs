@@ -111,6 +111,10 @@ impl Watch {
         if trouble != Trouble::Missing || !self.place.is_optional() {
             let wait = self.backoff.next(Instant::now(), trouble.limit());
             self.wait = Some(jittered(wait));
+            // A version that this server has never had, as after a restore: only a list helps.
+            if matches!(trouble, Trouble::Refused { .. }) && wait >= trouble.limit() {
+                self.events = None;
+            }
             return Some(News::Trouble(trouble));
         }
         // A kind that comes back has other objects: it is listed anew.
