@@ -1,4 +1,5 @@
 //! `deploy/base` lets the control plane do what it does, and no more.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeSet, fs, path::Path};
 
