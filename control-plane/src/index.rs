@@ -23,6 +23,7 @@ mod ingress;
 mod objects;
 mod origin;
 mod reader;
+mod route_object;
 mod service;
 mod serving;
 mod shadow;
@@ -43,7 +44,7 @@ pub use self::serving::{Parents, Serving};
 use self::{
     gateway::Gateways,
     objects::{Objects, Replaced, put, service_of},
-    reader::RouteObject,
+    route_object::RouteObject,
     service::ServiceState,
     table::Table,
     workload::WorkloadId,
@@ -307,3 +308,6 @@ impl fmt::Display for ServiceId {
         write!(f, "{}/{}", self.namespace, self.name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -237,6 +237,11 @@ impl Kind {
         }
     }
 
+    /// An older version with the same fields, which is read as well.
+    pub fn older_api_version(self) -> Option<&'static str> {
+        (self == Self::ReferenceGrant).then_some("gateway.networking.k8s.io/v1beta1")
+    }
+
     /// Whether its objects belong to the whole cluster and have no namespace.
     pub fn is_of_cluster(self) -> bool {
         matches!(self, Self::GatewayClass | Self::Namespace)

@@ -125,6 +125,55 @@ fn a_field_that_is_missing() {
 }
 
 #[test]
+fn each_kind_of_gateway_api_that_is_wrong() {
+    for (kind, rest, expected) in [
+        (
+            "GRPCRoute",
+            "spec: {rules: [{matches: [{method: {type: Prefix}}]}]}",
+            "GRPCRoute default/a: spec.rules[0].matches[0].method.type: unknown variant `Prefix`",
+        ),
+        (
+            "GRPCRoute",
+            "spec: {hostnames: ['a:80']}",
+            "GRPCRoute default/a: spec.hostnames[0]: \"a:80\" is no host name",
+        ),
+        (
+            "Gateway",
+            "spec: {listeners: []}",
+            "Gateway default/a: spec: missing field `gatewayClassName`",
+        ),
+        (
+            "Gateway",
+            "spec: {gatewayClassName: c, listeners: [{name: l, port: 80, protocol: HTTP, hostname: 'a:80'}]}",
+            "Gateway default/a: spec.listeners[0].hostname: \"a:80\" is no host name; the listener takes no routes",
+        ),
+        (
+            "GatewayClass",
+            "spec: {}",
+            "GatewayClass a: spec: missing field `controllerName`",
+        ),
+        (
+            "ReferenceGrant",
+            "spec: {from: []}",
+            "ReferenceGrant default/a: spec: missing field `to`",
+        ),
+        (
+            "ReferenceGrant",
+            "spec: {from: [], to: [{group: core, kind: Service}]}",
+            "ReferenceGrant default/a: spec.to[0].group: the group of Service is \"\" and not \"core\"",
+        ),
+    ] {
+        let version = "apiVersion: gateway.networking.k8s.io/v1";
+        let bad = format!("{version}\nkind: {kind}\nmetadata: {{name: a}}\n{rest}");
+        check(bad.as_bytes(), expected);
+    }
+    check(
+        b"apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: [red]}",
+        "Namespace a: metadata.labels: invalid type: sequence, expected a map",
+    );
+}
+
+#[test]
 fn an_annotation_that_is_not_understood() {
     check(
         b"apiVersion: v1\nkind: Service\nmetadata: {name: a, annotations: {wakegate.dev/max-heldd: '1'}}\nspec: {}",

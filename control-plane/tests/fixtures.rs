@@ -5,20 +5,23 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 use wakegate_control_plane::{
-    index::Index,
+    index::{Index, Origin},
     object::{Object, ObjectId},
     snapshot::Snapshot,
     source::files::{Batch, FileSet},
 };
 use wakegate_wire::v1;
 
-const FIXTURES: [&str; 6] = [
+const FIXTURES: [&str; 9] = [
     "http-route",
     "ingress",
     "readiness",
     "workloads",
     "refused",
     "shadowing",
+    "gateways",
+    "grants",
+    "grpc-route",
 ];
 
 fn table_of(dir: &Path) -> String {
@@ -34,8 +37,16 @@ fn text(snapshot: &Snapshot) -> String {
     for entry in snapshot.routes.values() {
         let route = &entry.entity.message;
         writeln!(text, "{}", route_text(route)).unwrap();
-        if let Some(class) = &entry.origin.ingress_class {
+        let Origin {
+            namespace: _,
+            gateways,
+            ingress_class,
+        } = entry.origin.as_ref();
+        if let Some(class) = ingress_class {
             writeln!(text, "  class {class}").unwrap();
+        }
+        if !gateways.is_empty() {
+            writeln!(text, "  gateways {gateways:?}").unwrap();
         }
     }
     for backend in snapshot.backends.values() {
@@ -55,7 +66,7 @@ fn text(snapshot: &Snapshot) -> String {
         writeln!(text, "{}", workload_text(&workload.message)).unwrap();
     }
     for finding in snapshot.findings.iter() {
-        writeln!(text, "finding {finding}").unwrap();
+        writeln!(text, "finding {:?} {finding}", finding.code).unwrap();
     }
     text
 }
@@ -162,6 +173,13 @@ fn what_is_refused_is_found_and_the_rest_is_served() {
 #[test]
 fn routes_without_targets_are_there_where_ours_are() {
     check("shadowing");
+}
+
+#[test]
+fn gateways_grants_and_calls_are_asked() {
+    for name in ["gateways", "grants", "grpc-route"] {
+        check(name);
+    }
 }
 
 /// In an order that looks like chance, and is the same each time.

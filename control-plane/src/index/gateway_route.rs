@@ -8,7 +8,8 @@ use super::{
     ServiceId,
     gateway::{Gateways, ParentRef},
     hosts,
-    reader::{self, Match, Place, PortRef, Reader, Resolved},
+    reader::{PortRef, Reader, Resolved},
+    route_object::{self, Match, Place},
 };
 use crate::object::{Code, ObjectId};
 
@@ -121,10 +122,9 @@ fn backend(reader: &mut Reader<'_>, field: &str, named: BackendRef<'_>) -> Optio
     let service = reader.service(named.namespace, named.name);
     if !reader.may_lead_to(&service) {
         let ServiceId { namespace, name } = service;
-        let kind = reader.id().kind.as_str();
+        let (kind, own) = (reader.id().kind.as_str(), &reader.id().namespace);
         let reason = format!(
-            "no ReferenceGrant in namespace {namespace} lets an {kind} of namespace {} lead to Service {name}",
-            reader.id().namespace
+            "no ReferenceGrant in namespace {namespace} lets {kind}s of namespace {own} lead to Service {name}"
         );
         reader.refuse(field, &reason, Code::RefNotPermitted);
         return None;
@@ -147,7 +147,7 @@ pub(super) fn rule(
     let field = format!("spec.rules[{at}]");
     let mut matches = matches.enumerate().peekable();
     if matches.peek().is_none() {
-        let every = Match::of(&[], reader::prefix("/"));
+        let every = Match::of(&[], route_object::prefix("/"));
         reader.route((&format!("{at}/0"), &field), every, backends);
     }
     for (n, read) in matches {

@@ -10,7 +10,8 @@ use wakegate_core::{HeaderMatch, PathMatch};
 use super::{
     gateway::{Gateways, ParentRef},
     gateway_route::{self, BackendRef, Refusal},
-    reader::{self, Match, Reader, RouteObject},
+    reader::Reader,
+    route_object::{self, Match, RouteObject},
 };
 use crate::object::ObjectId;
 
@@ -63,7 +64,7 @@ fn read_match(matched: &GrpcRouteRulesMatches) -> Result<Match, Refusal> {
     let GrpcRouteRulesMatches { headers, method } = matched;
     let path = match method {
         Some(method) => read_method(method)?,
-        None => reader::prefix("/"),
+        None => route_object::prefix("/"),
     };
     let mut read = Match::of(&[], path);
     for (at, header) in headers.iter().flatten().enumerate() {
@@ -98,7 +99,7 @@ fn read_method(matched: &GrpcRouteRulesMatchesMethod) -> Result<PathMatch, Refus
                 (Some(service), Some(method)) => {
                     Ok(PathMatch::Exact(format!("/{service}/{method}")))
                 }
-                (Some(service), None) => Ok(reader::prefix(&format!("/{service}/"))),
+                (Some(service), None) => Ok(route_object::prefix(&format!("/{service}/"))),
                 (None, method) => pattern(None, method),
             }
         }
@@ -107,7 +108,7 @@ fn read_method(matched: &GrpcRouteRulesMatchesMethod) -> Result<PathMatch, Refus
 
 fn pattern(service: Option<String>, method: Option<String>) -> Result<PathMatch, Refusal> {
     if service.is_none() && method.is_none() {
-        return Ok(reader::prefix("/"));
+        return Ok(route_object::prefix("/"));
     }
     let [service, method] = [service, method].map(|text| text.unwrap_or_else(|| ANY.to_owned()));
     gateway_route::regex(&format!("/{service}/{method}"))

@@ -11,7 +11,8 @@ use wakegate_core::{HeaderMatch, PathMatch, QueryMatch};
 use super::{
     gateway::{Gateways, ParentRef},
     gateway_route::{self, BackendRef, Refusal},
-    reader::{self, Match, Reader, RouteObject},
+    reader::Reader,
+    route_object::{self, Match, RouteObject},
 };
 use crate::object::ObjectId;
 
@@ -66,7 +67,7 @@ fn read_match(matched: &HttpRouteRulesMatches) -> Result<Match, Refusal> {
     } = matched;
     let path = path
         .as_ref()
-        .map_or_else(|| Ok(reader::prefix("/")), read_path)?;
+        .map_or_else(|| Ok(route_object::prefix("/")), read_path)?;
     let mut read = Match::of(&[], path);
     read.method = method.as_ref().map(|method| method_name(method).to_owned());
     for (at, header) in headers.iter().flatten().enumerate() {
@@ -95,7 +96,7 @@ fn read_path(path: &HttpRouteRulesMatchesPath) -> Result<PathMatch, Refusal> {
             .map_err(refused),
         _ if !value.starts_with('/') => Err(refused(format!("{value:?} does not begin with /"))),
         HttpRouteRulesMatchesPathType::Exact => Ok(PathMatch::Exact(value.to_owned())),
-        HttpRouteRulesMatchesPathType::PathPrefix => Ok(reader::prefix(value)),
+        HttpRouteRulesMatchesPathType::PathPrefix => Ok(route_object::prefix(value)),
     }
 }
 

@@ -8,7 +8,8 @@ use wakegate_core::{HostMatch, PathMatch};
 use super::{
     Origin, hosts,
     objects::Objects,
-    reader::{self, Match, PortRef, Reader, Resolved, RouteObject},
+    reader::{PortRef, Reader, Resolved},
+    route_object::{self, Match, RouteObject},
 };
 use crate::object::{Code, ObjectId};
 
@@ -42,7 +43,7 @@ pub(super) fn read(id: &ObjectId, ingress: &Ingress, objects: &Objects) -> Route
     }
     if let Some(backend) = spec.and_then(|spec| spec.default_backend.as_ref()) {
         let backend = read_backend(&mut reader, "spec.defaultBackend", backend);
-        let every = Match::of(&[], reader::prefix("/"));
+        let every = Match::of(&[], route_object::prefix("/"));
         let place = ("default", "spec.defaultBackend");
         reader.route(place, every, &Vec::from_iter(backend));
     }
@@ -76,7 +77,7 @@ fn read_path(
     let matched = match path.path_type.as_str() {
         _ if !text.starts_with('/') => Err(("path", format!("{text:?} does not begin with /"))),
         "Exact" => Ok(PathMatch::Exact(text.to_owned())),
-        "Prefix" | "ImplementationSpecific" => Ok(reader::prefix(text)),
+        "Prefix" | "ImplementationSpecific" => Ok(route_object::prefix(text)),
         other => Err((
             "pathType",
             format!("{other:?} is not Exact, Prefix or ImplementationSpecific"),

@@ -1,69 +1,22 @@
-//! What all kinds of routes have in common: opt-in, backends, policy, findings.
+//! What all kinds of routes have in common: opt-in, backends, findings.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+mod backend;
 
-use k8s_openapi::{
-    api::core::v1::{Service, ServicePort},
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
-};
+use std::{collections::BTreeSet, sync::Arc};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use wakegate_api::Settings;
-use wakegate_core::{
-    BackendId, HeaderMatch, HostMatch, Key, NoWake, NoWakeMatch, PathMatch, Policy, QueryMatch,
-    Route, RouteId, Target,
+use wakegate_core::{BackendId, Key, Route, RouteId, Target};
+
+pub(super) use self::backend::{PortRef, Resolved};
+
+use super::{
+    Origin, ServiceId, grant,
+    objects::Objects,
+    route_object::{Match, Place, Placed, RouteObject},
+    zone::Zone,
 };
-
-use super::{Origin, ServiceId, grant, objects::Objects, zone::Zone};
 use crate::object::{Code, Finding, ObjectId};
-
-/// The status that a request on one of `no-wake-paths` gets while the backend is asleep.
-const NO_WAKE_STATUS: u16 = 200;
-
-/// What one HTTPRoute, GRPCRoute or Ingress comes to.
-#[derive(Debug, Default)]
-pub(super) struct RouteObject {
-    pub(super) routes: Vec<Placed>,
-    /// Where the object belongs: where any of its routes does.
-    pub(super) origin: Arc<Origin>,
-    /// Every Service that it names: a change of one makes it new.
-    pub(super) names: BTreeSet<ServiceId>,
-    /// All else that it follows from.
-    pub(super) follows: BTreeSet<ObjectId>,
-    /// The ports of Services that its routes lead to.
-    pub(super) targets: BTreeMap<ServiceId, BTreeSet<u16>>,
-    pub(super) settings: Settings,
-    /// Where its routes with targets are.
-    pub(super) held_zones: BTreeSet<Zone>,
-    /// Where its routes without targets are.
-    pub(super) passed_zones: BTreeSet<Zone>,
-    pub(super) findings: Vec<Finding>,
-}
-
-/// A route, where it belongs, and the field that it comes from.
-#[derive(Clone, Debug)]
-pub(super) struct Placed {
-    pub(super) route: Route,
-    pub(super) origin: Arc<Origin>,
-    pub(super) field: Arc<str>,
-}
-
-/// Gateways, and the hosts that they have for a route.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    /// `namespace/name` of each.
-    pub(super) gateways: BTreeSet<String>,
-    /// Empty for every host.
-    pub(super) hosts: Vec<HostMatch>,
-}
-
-/// A port of a Service, as an object names it.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum PortRef<'a> {
-    Number(i32),
-    Name(&'a str),
-}
 
 /// Reads one object.
 #[derive(Debug)]
@@ -73,44 +26,6 @@ pub(super) struct Reader<'a> {
     created_ms: u64,
     routes: Vec<(Route, Arc<str>)>,
     out: RouteObject,
-}
-
-/// The requests that a route is for.
-#[derive(Clone, Debug)]
-pub(super) struct Match {
-    pub(super) hosts: Vec<HostMatch>,
-    pub(super) path: PathMatch,
-    pub(super) method: Option<String>,
-    pub(super) headers: Vec<HeaderMatch>,
-    pub(super) query: Vec<QueryMatch>,
-}
-
-/// A backend of a rule, with what its Service says.
-#[derive(Debug)]
-pub(super) struct Resolved {
-    target: Target,
-    service: Settings,
-}
-
-impl RouteObject {
-    /// Whether it leads to one of our backends.
-    pub(super) fn is_ours(&self) -> bool {
-        !self.targets.is_empty()
-    }
-}
-
-impl Match {
-    /// Every request of these hosts on that path.
-    pub(super) fn of(hosts: &[HostMatch], path: PathMatch) -> Self {
-        let (method, headers, query) = (None, Vec::new(), Vec::new());
-        Self {
-            hosts: hosts.to_vec(),
-            path,
-            method,
-            headers,
-            query,
-        }
-    }
 }
 
 impl<'a> Reader<'a> {
@@ -178,7 +93,7 @@ impl<'a> Reader<'a> {
         if !is_ours || weight == 0 {
             return None;
         }
-        match number_of(object, id, port) {
+        match backend::number_of(object, id, port) {
             Ok(number) => {
                 self.out
                     .targets
@@ -250,7 +165,7 @@ impl<'a> Reader<'a> {
                 .iter()
                 .map(|backend| backend.target.clone())
                 .collect(),
-            policy: Arc::new(policy(&self.out.settings, backends)),
+            policy: Arc::new(backend::policy(&self.out.settings, backends)),
         };
         self.routes.push((route, field.into()));
     }
@@ -337,71 +252,4 @@ pub(super) fn annotation_findings(
         let field = format!("metadata.annotations[{}]", error.key());
         Finding::new(id, field, error.to_string())
     })
-}
-
-/// A path that counts by whole segments: a slash at its end says nothing.
-pub(super) fn prefix(path: &str) -> PathMatch {
-    PathMatch::Prefix(segments(path).to_owned())
-}
-
-fn segments(path: &str) -> &str {
-    match path.trim_end_matches('/') {
-        "" => "/",
-        trimmed => trimmed,
-    }
-}
-
-fn number_of(service: Option<&Service>, id: &ServiceId, port: PortRef<'_>) -> Result<u16, String> {
-    let spec = service.and_then(|service| service.spec.as_ref());
-    let Some(spec) = spec else {
-        return Err(format!("there is no Service {id}"));
-    };
-    if spec.type_.as_deref() == Some("ExternalName") {
-        return Err(format!(
-            "Service {id} is an ExternalName, which nothing here can scale"
-        ));
-    }
-    let is_it = |candidate: &&ServicePort| match port {
-        PortRef::Number(number) => candidate.port == number,
-        PortRef::Name(name) => candidate.name.as_deref() == Some(name),
-    };
-    let ports = spec.ports.as_deref().unwrap_or_default();
-    let found = ports
-        .iter()
-        .find(is_it)
-        .and_then(|port| u16::try_from(port.port).ok());
-    found.filter(|number| *number > 0).ok_or_else(|| {
-        let known: Vec<String> = ports.iter().map(|port| port.port.to_string()).collect();
-        let port = match port {
-            PortRef::Number(number) => number.to_string(),
-            PortRef::Name(name) => name.to_owned(),
-        };
-        format!(
-            "Service {id} has no port {port} (it has {})",
-            known.join(", ")
-        )
-    })
-}
-
-/// The route's own settings, then those of its Services in their order, then the defaults.
-fn policy(route: &Settings, backends: &[Resolved]) -> Policy {
-    let said = || std::iter::once(route).chain(backends.iter().map(|backend| &backend.service));
-    let mut policy = Policy::default();
-    if let Some(timeout) = said().find_map(|settings| settings.hold_timeout) {
-        policy.hold_timeout = timeout;
-    }
-    if let Some(max_held) = said().find_map(|settings| settings.max_held) {
-        policy.max_held = max_held;
-    }
-    if let Some(overflow) = said().find_map(|settings| settings.overflow) {
-        policy.overflow_status = overflow.status();
-    }
-    let paths = said().find_map(|settings| settings.no_wake_paths.as_ref());
-    policy
-        .no_wake
-        .extend(paths.into_iter().flatten().map(|path| NoWake {
-            what: NoWakeMatch::PathPrefix(segments(path).to_owned()),
-            status: NO_WAKE_STATUS,
-        }));
-    policy
 }

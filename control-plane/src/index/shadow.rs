@@ -10,7 +10,7 @@ use wakegate_core::RouteId;
 
 use super::{
     Dirty, Index, Origin,
-    reader::{Placed, RouteObject},
+    route_object::{Placed, RouteObject},
     zone::Zone,
 };
 use crate::object::ObjectId;

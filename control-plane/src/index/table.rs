@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use wakegate_core::{Backend, BackendId, Finding as Precedence, RouteId, RouteTable};
 use wakegate_wire::v1;
 
-use super::{ServiceEndpoints, ServiceId, reader::Placed};
+use super::{ServiceEndpoints, ServiceId, route_object::Placed};
 use crate::{
     object::{Code, Finding, ObjectId},
     snapshot::{Changed, Entity, HISTORY, Map, RouteEntry, Snapshot, Tag},

@@ -123,7 +123,9 @@ impl Index {
                     .to_owned(),
             );
             aliases.insert(("service", member.name.as_ref().to_owned()));
-            for (route, _) in self.users_of(member) {
+            let users = self.users_of(member).map(|(route, _)| route);
+            // A name means an object of the workload's own namespace.
+            for route in users.filter(|route| route.namespace == id.namespace) {
                 let kind = if route.kind == Kind::Ingress {
                     "ingress"
                 } else if route.kind == Kind::GrpcRoute {

@@ -36,8 +36,6 @@ pub(super) fn take(
     labels: &BTreeMap<String, String>,
     (parent, hosts): (&ParentRef<'_>, &[HostMatch]),
 ) -> Result<Vec<HostMatch>, Refused> {
-    let is_named = parent.section_name.is_none_or(|name| name == listener.name)
-        && parent.port.is_none_or(|port| port == listener.port);
     let is_near = || match from(listener) {
         From::All => true,
         From::Same => gateway.namespace == route.namespace,
@@ -45,7 +43,7 @@ pub(super) fn take(
             selector(listener).is_some_and(|wanted| selector::matches(wanted, labels))
         }
     };
-    if !is_named {
+    if !is_named(listener, parent) {
         Err(Refused::NoListener)
     } else if !matches!(&*listener.protocol, "HTTP" | "HTTPS") {
         Err(Refused::Protocol)
@@ -57,6 +55,11 @@ pub(super) fn take(
         let host = host(listener).map_err(|_| Refused::Host)?;
         hosts::common(hosts, host.as_ref()).ok_or(Refused::Host)
     }
+}
+
+fn is_named(listener: &GatewayListeners, parent: &ParentRef<'_>) -> bool {
+    parent.section_name.is_none_or(|name| name == listener.name)
+        && parent.port.is_none_or(|port| port == listener.port)
 }
 
 /// Whether it depends on the labels of a route's namespace.
@@ -124,28 +127,30 @@ impl Refused {
         parent: &ParentRef<'_>,
     ) -> String {
         let kind = route.kind.as_str();
-        let listeners = &gateway.spec.listeners;
-        let each = |text: fn(&GatewayListeners) -> String| {
-            let each: Vec<String> = listeners.iter().map(text).collect();
-            each.join(", ")
-        };
+        let listeners = gateway.spec.listeners.iter();
         match self {
             Self::NoListener => {
                 let section = parent.section_name.map(|name| format!(" named {name}"));
                 let port = parent.port.map(|port| format!(" on port {port}"));
                 let which = section.unwrap_or_default() + &port.unwrap_or_default();
-                let known = each(|listener| format!("{} on {}", listener.name, listener.port));
-                format!("{id} has no listener{which} (it has {known})")
+                let known = listeners.map(|known| format!("{} on {}", known.name, known.port));
+                let known: Vec<String> = known.collect();
+                format!("{id} has no listener{which} (it has {})", known.join(", "))
             }
             Self::Protocol => format!("{id} has no HTTP or HTTPS listener for it"),
-            Self::Kind => format!("{id} takes no {kind}: see its allowedRoutes.kinds"),
+            Self::Kind => format!("{id} takes no {kind}s: see its allowedRoutes.kinds"),
             Self::Namespace => format!(
                 "{id} takes no routes from namespace {}: see its allowedRoutes.namespaces",
                 route.namespace
             ),
             Self::Host => {
-                let known = each(|listener| listener.hostname.clone().unwrap_or_default());
-                format!("{id} has none of its hostnames (its listeners have {known})")
+                let named = listeners.filter(|listener| is_named(listener, parent));
+                let known = named.filter_map(|listener| listener.hostname.as_deref());
+                let known: Vec<&str> = known.collect();
+                format!(
+                    "{id} has none of its hostnames (it has {})",
+                    known.join(", ")
+                )
             }
         }
     }

@@ -52,7 +52,8 @@ pub(super) fn object(mut value: Value) -> Result<Content, DocumentError> {
     };
     let id = identity(kind, &value, &described)?;
     described.id = Some(id.clone());
-    if api_version != kind.api_version() {
+    let older = kind.older_api_version();
+    if api_version != kind.api_version() && older.is_none_or(|older| older != api_version) {
         let reason = format!("{api_version:?} is not read; {} is", kind.api_version());
         return Err(DocumentError::of(&described, "apiVersion", reason));
     }

@@ -52,24 +52,7 @@ impl Place {
     /// Where an API server may have the kind, the newest version first.
     pub(super) fn resources(&self) -> Vec<ApiResource> {
         let newest = self.kind.api_version();
-        let older: &[&str] = match self.kind {
-            // It was stable last, and its fields are the same.
-            Kind::ReferenceGrant => &["gateway.networking.k8s.io/v1beta1"],
-            Kind::Service
-            | Kind::EndpointSlice
-            | Kind::HttpRoute
-            | Kind::GrpcRoute
-            | Kind::Gateway
-            | Kind::GatewayClass
-            | Kind::Namespace
-            | Kind::Ingress
-            | Kind::Deployment
-            | Kind::StatefulSet
-            | Kind::ScaledObject
-            | Kind::HorizontalPodAutoscaler
-            | Kind::WakePolicy => &[],
-        };
-        let versions = std::iter::once(newest).chain(older.iter().copied());
+        let versions = std::iter::once(newest).chain(self.kind.older_api_version());
         versions
             .map(|version| resource(self.kind, version))
             .collect()

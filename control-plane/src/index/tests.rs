@@ -1,0 +1,87 @@
+//! What a change makes new, and nothing else.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::object::NamespaceObject;
+
+fn parsed<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
+
+/// A route of namespace `shop` that one Gateway may take, to a Service of a namespace.
+fn route(name: &str, gateway: &str, service_namespace: &str) -> (ObjectId, Option<Object>) {
+    let route = json!({"metadata": {}, "spec": {
+        "parentRefs": [{"namespace": "infra", "name": gateway}],
+        "rules": [{"backendRefs": [{"name": "web", "namespace": service_namespace, "port": 80}]}],
+    }});
+    let id = ObjectId::new(Kind::HttpRoute, "shop", name);
+    (id, Some(Object::HttpRoute(parsed(route))))
+}
+
+fn gateway(name: &str, class: &str, from: &str, port: u16) -> (ObjectId, Option<Object>) {
+    let allowed = json!({"namespaces": {"from": from, "selector": {}}});
+    let gateway = json!({"metadata": {}, "spec": {"gatewayClassName": class, "listeners": [
+        {"name": "http", "port": port, "protocol": "HTTP", "allowedRoutes": allowed},
+    ]}});
+    let id = ObjectId::new(Kind::Gateway, "infra", name);
+    (id, Some(Object::Gateway(parsed(gateway))))
+}
+
+fn class(name: &str) -> (ObjectId, Option<Object>) {
+    let class = json!({"metadata": {}, "spec": {"controllerName": "example.com/envoy"}});
+    let id = ObjectId::new(Kind::GatewayClass, "", name);
+    (id, Some(Object::GatewayClass(parsed(class))))
+}
+
+fn namespace(name: &str) -> (ObjectId, Option<Object>) {
+    let metadata = serde_json::from_value(json!({"labels": {"team": "red"}})).unwrap();
+    let id = ObjectId::new(Kind::Namespace, "", name);
+    (
+        id,
+        Some(Object::Namespace(Box::new(NamespaceObject { metadata }))),
+    )
+}
+
+fn grant(namespace: &str) -> (ObjectId, Option<Object>) {
+    let grant = json!({"metadata": {}, "spec": {"from": [], "to": []}});
+    let id = ObjectId::new(Kind::ReferenceGrant, namespace, "any");
+    (id, Some(Object::ReferenceGrant(parsed(grant))))
+}
+
+#[test]
+fn a_change_makes_new_the_routes_that_follow_from_it() {
+    let mut index = Index::default();
+    let objects = vec![
+        gateway("all", "envoy", "All", 80),
+        gateway("chosen", "envoy", "Selector", 80),
+        gateway("other", "nginx", "All", 80),
+        route("all-1", "all", "shop"),
+        route("all-2", "all", "api"),
+        route("chosen", "chosen", "shop"),
+        route("other", "other", "blog"),
+        route("gone", "gone", "api"),
+    ];
+    index.apply(objects, Vec::new());
+    for ((id, object), expected) in [
+        (gateway("all", "envoy", "All", 81), &["all-1", "all-2"][..]),
+        (gateway("gone", "envoy", "All", 81), &["gone"]),
+        (gateway("new", "envoy", "All", 81), &[]),
+        (class("envoy"), &["all-1", "all-2", "chosen"]),
+        (class("nginx"), &["other"]),
+        (class("new"), &[]),
+        (namespace("shop"), &["chosen"]),
+        (namespace("blog"), &[]),
+        // Of a route that nobody takes, nothing is read.
+        (grant("api"), &["all-2"]),
+        (grant("blog"), &["other"]),
+        (grant("shop"), &[]),
+    ] {
+        let replaced = index.objects.set(&id, object).unwrap();
+        let mut dirty = Dirty::default();
+        index.mark(&id, &replaced, &mut dirty);
+        let names: Vec<&str> = dirty.routes.iter().map(|route| &*route.name).collect();
+        assert_eq!(names, expected, "{id}");
+    }
+}
