@@ -60,7 +60,10 @@ pub(super) fn content(kind: Kind, mut content: Value) -> Value {
     let Some(fields) = content.as_object_mut() else {
         return content;
     };
-    fields.remove("status");
+    // Its controller says there whether it takes the class.
+    if kind != Kind::GatewayClass {
+        fields.remove("status");
+    }
     match kind {
         Kind::Deployment | Kind::StatefulSet => {
             let replicas = content.pointer_mut("/spec/replicas").map(Value::take);

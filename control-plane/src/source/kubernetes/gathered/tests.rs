@@ -1,7 +1,9 @@
+use std::{fs, path::Path};
+
 use serde_json::json;
 
 use super::*;
-use crate::source::kubernetes::trouble::Trouble;
+use crate::{index::Index, source::kubernetes::trouble::Trouble};
 
 /// Watches of Services and of HTTPRoutes.
 struct Watches(Gathered);
@@ -184,4 +186,49 @@ fn a_finding_that_comes_or_goes_is_news_by_itself() {
     assert_eq!(watches.taken(), None);
     watches.list(SERVICES, &[]);
     assert_eq!(watches.0.take().unwrap().findings, []);
+}
+
+/// The objects of a fixture that an API server would take, as it would send them.
+fn fixture(dir: &Path) -> Vec<(ObjectId, Value)> {
+    let text = fs::read_to_string(dir.join("objects.yaml")).unwrap();
+    let documents = text.split("\n---").filter_map(|document| {
+        let value: Value = serde_saphyr::from_str(document.trim_start_matches("---")).ok()?;
+        let is_it = |kind: &Kind| {
+            value["kind"] == kind.as_str() && value["apiVersion"] == kind.api_version()
+        };
+        let kind = Kind::ALL.into_iter().find(is_it)?;
+        let namespace = value["metadata"]["namespace"].as_str();
+        let namespace = namespace.unwrap_or(if kind.is_of_cluster() { "" } else { "default" });
+        let id = ObjectId::new(kind, namespace, value["metadata"]["name"].as_str()?);
+        Some((id, value))
+    });
+    documents.collect()
+}
+
+#[test]
+fn what_is_trimmed_makes_no_difference_to_the_table() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let mut n_objects = 0;
+    for dir in fs::read_dir(fixtures).unwrap() {
+        let dir = dir.unwrap().path();
+        let (mut whole, mut trimmed) = (Vec::new(), Vec::new());
+        for (id, value) in fixture(&dir) {
+            let object: DynamicObject = serde_json::from_value(value.clone()).unwrap();
+            let from_server = converted(&id, object).ok();
+            let from_file = document::typed(id.kind, value).ok();
+            assert_eq!(from_server.is_some(), from_file.is_some(), "{id}");
+            n_objects += usize::from(from_file.is_some());
+            trimmed.push((id.clone(), from_server));
+            whole.push((id, from_file));
+        }
+        let table = |changes| Index::default().apply(changes, Vec::new()).unwrap();
+        let (trimmed, whole) = (table(trimmed), table(whole));
+        assert_eq!(
+            format!("{trimmed:#?}"),
+            format!("{whole:#?}"),
+            "{}",
+            dir.display()
+        );
+    }
+    assert!(n_objects > 30, "only {n_objects} objects were compared");
 }
