@@ -23,7 +23,7 @@ use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time;
+use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
 pub use grpc::Note;
@@ -56,6 +56,8 @@ struct App {
     behaviour: Behaviour,
     n_arrived: AtomicU64,
     upgraded: Mutex<JoinSet<()>>,
+    /// `/ready` is answered with 503 until then.
+    unready_until: Mutex<Instant>,
     shutdown: CancellationToken,
 }
 
@@ -65,6 +67,7 @@ pub async fn serve(listener: TcpListener, behaviour: Behaviour, shutdown: Cancel
         behaviour,
         n_arrived: AtomicU64::new(0),
         upgraded: Mutex::default(),
+        unready_until: Mutex::new(Instant::now()),
         shutdown: shutdown.clone(),
     });
     let mut connections = JoinSet::new();
@@ -143,6 +146,8 @@ async fn answer(
         GRPC_SAY => grpc::say(request).await,
         GRPC_CHAT => grpc::chat(request).await,
         "/ws" => websocket::echo(&app, request),
+        "/ready" => http::ready(&app),
+        "/unready" => http::unready(&app, &request),
         _ => http::answer(request, sequence).await,
     })
 }

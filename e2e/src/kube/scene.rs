@@ -126,6 +126,11 @@ impl<'a> Scene<'a> {
         self.place(at)?.apply(&list(objects)).await
     }
 
+    /// Applies any manifest into the test's own namespace.
+    pub async fn apply_text(&self, yaml: &str) -> Result<()> {
+        self.place(0)?.apply(yaml).await
+    }
+
     /// Runs kubectl in the test's own namespace.
     pub async fn kubectl(&self, args: &[&str]) -> Result<String> {
         self.place(0)?.kubectl(args, None).await

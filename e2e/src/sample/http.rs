@@ -10,9 +10,9 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio::time;
+use tokio::time::{self, Instant};
 
-use super::{Body, BoxError};
+use super::{App, Body, BoxError};
 
 pub(super) fn plain(status: u16, text: impl Into<Bytes>) -> Response<Body> {
     let body = Full::new(text.into())
@@ -41,6 +41,22 @@ pub(super) async fn answer(request: Request<Incoming>, sequence: u64) -> Respons
         "/sse" => events(&request),
         _ => describe(request, sequence).await,
     }
+}
+
+/// For a readiness probe.
+pub(super) fn ready(app: &App) -> Response<Body> {
+    if Instant::now() < *app.unready_until.lock() {
+        plain(503, "told to be not ready\n")
+    } else {
+        plain(200, "ready\n")
+    }
+}
+
+/// For `ms` from now on, the app is not ready.
+pub(super) fn unready(app: &App, request: &Request<Incoming>) -> Response<Body> {
+    let span = Duration::from_millis(number(request, "ms").unwrap_or(1_000));
+    *app.unready_until.lock() = Instant::now() + span;
+    plain(200, "not ready\n")
 }
 
 /// A number of the query.

@@ -46,8 +46,9 @@ fn template(name: &str, args: &[&str]) -> Value {
         "args": args,
         "ports": [ { "name": "http", "containerPort": APP_PORT } ],
         "readinessProbe": {
-            "httpGet": { "path": "/", "port": "http" },
+            "httpGet": { "path": "/ready", "port": "http" },
             "periodSeconds": 1,
+            "failureThreshold": 1,
         },
     });
     json!({
