@@ -4,6 +4,7 @@
 mod cluster;
 mod front;
 mod namespace;
+mod node;
 pub mod objects;
 mod proxy;
 mod scene;
@@ -12,6 +13,7 @@ mod watched;
 
 pub use cluster::{Cluster, ClusterOptions, Program};
 pub use namespace::Namespace;
+pub use node::{Node, NodeConfig};
 pub use proxy::Host;
 pub use scene::{SOON, Scene, Told, WAKE};
 pub use wakegate::{Replica, WAKEGATE_NAMESPACE, Wakegate};
