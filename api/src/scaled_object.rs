@@ -1,5 +1,7 @@
 //! KEDA's ScaledObject, as far as it tells what is scaled and whether it is paused.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
@@ -31,8 +33,24 @@ pub struct ScaleTargetRef {
     pub name: String,
 }
 
-const PAUSED: &str = "autoscaling.keda.sh/paused";
+/// The annotation that pauses KEDA at whatever number of replicas there is.
+pub const PAUSED: &str = "autoscaling.keda.sh/paused";
 const PAUSED_REPLICAS: &str = "autoscaling.keda.sh/paused-replicas";
+
+/// The annotations by which users stop KEDA, or a part of it.
+pub const PAUSING: [&str; 5] = [
+    PAUSED,
+    PAUSED_REPLICAS,
+    "autoscaling.keda.sh/paused-scale-in",
+    "autoscaling.keda.sh/paused-scale-out",
+    "autoscaling.keda.sh/force-activation",
+];
+
+/// The label that says who wrote an object.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// Its value on what Wakegate wrote.
+pub const WAKEGATE: &str = "wakegate";
 
 impl ScaledObject {
     /// Kind and name of the workload.
@@ -46,24 +64,29 @@ impl ScaledObject {
         )
     }
 
-    /// Whether KEDA keeps a workload that has no replica now at none.
-    pub fn is_paused_at_zero(&self) -> bool {
-        // With a number of replicas KEDA goes there first, whatever the other annotation says.
-        if let Some(replicas) = self.annotation(PAUSED_REPLICAS) {
-            return replicas.parse() == Ok(0);
-        }
-        // KEDA takes what is no bool in Go's words for a yes.
-        let is_no = |value| matches!(value, "0" | "f" | "F" | "false" | "False" | "FALSE");
-        self.annotation(PAUSED).is_some_and(|value| !is_no(value))
+    /// Whether Wakegate wrote it.
+    pub fn is_ours(&self) -> bool {
+        let labels = self.metadata.labels.as_ref();
+        let by = labels.and_then(|labels| labels.get(MANAGED_BY));
+        by.is_some_and(|by| by == WAKEGATE)
     }
 
-    fn annotation(&self, key: &str) -> Option<&str> {
-        self.metadata
-            .annotations
-            .as_ref()?
-            .get(key)
-            .map(String::as_str)
+    /// Whether KEDA keeps a workload that has no replica now at none.
+    pub fn is_paused_at_zero(&self) -> bool {
+        let annotations = self.metadata.annotations.as_ref();
+        annotations.is_some_and(pauses_at_zero)
     }
+}
+
+/// Whether a ScaledObject with these annotations keeps a workload that has no replica now at none.
+pub fn pauses_at_zero(annotations: &BTreeMap<String, String>) -> bool {
+    // With a number of replicas KEDA goes there first, whatever the other annotation says.
+    if let Some(replicas) = annotations.get(PAUSED_REPLICAS) {
+        return replicas.parse() == Ok(0);
+    }
+    // KEDA takes what is no bool in Go's words for a yes.
+    let is_no = |value: &str| matches!(value, "0" | "f" | "F" | "false" | "False" | "FALSE");
+    annotations.get(PAUSED).is_some_and(|value| !is_no(value))
 }
 
 #[cfg(test)]

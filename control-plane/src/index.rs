@@ -24,6 +24,8 @@ mod objects;
 mod origin;
 mod reader;
 mod route_object;
+mod scaled_object;
+mod scaling;
 mod service;
 mod serving;
 mod shadow;
@@ -180,8 +182,12 @@ impl Index {
                     .extend(self.users.get(&service).into_iter().flatten().cloned());
                 dirty.services.insert(service);
             }
-            Kind::HorizontalPodAutoscaler | Kind::WakePolicy => {}
-            Kind::EndpointSlice | Kind::Deployment | Kind::StatefulSet | Kind::ScaledObject => {
+            Kind::WakePolicy => {}
+            Kind::EndpointSlice
+            | Kind::Deployment
+            | Kind::StatefulSet
+            | Kind::ScaledObject
+            | Kind::HorizontalPodAutoscaler => {
                 for object in replaced.versions() {
                     self.mark_services(id, object, dirty);
                 }
@@ -218,7 +224,18 @@ impl Index {
                 dirty.services.extend(selecting.cloned());
                 (id.kind.as_str(), &*id.name)
             }
-            Object::ScaledObject(object) => object.target(),
+            Object::ScaledObject(object) => {
+                // Someone else's takes the name from ours.
+                dirty.workloads.insert(WorkloadId {
+                    namespace: Arc::clone(&id.namespace),
+                    kind: Kind::Deployment.as_str().to_owned(),
+                    name: id.name.as_ref().to_owned(),
+                });
+                object.target()
+            }
+            Object::HorizontalPodAutoscaler(object) => {
+                (object.target_kind.as_str(), object.target_name.as_str())
+            }
             Object::Service(_)
             | Object::HttpRoute(_)
             | Object::GrpcRoute(_)
@@ -227,7 +244,6 @@ impl Index {
             | Object::ReferenceGrant(_)
             | Object::Namespace(_)
             | Object::Ingress(_)
-            | Object::HorizontalPodAutoscaler(_)
             | Object::WakePolicy(_) => return,
         };
         let workload = WorkloadId {
@@ -235,9 +251,6 @@ impl Index {
             kind: target.0.to_owned(),
             name: target.1.to_owned(),
         };
-        dirty
-            .services
-            .extend(self.members.get(&workload).into_iter().flatten().cloned());
         dirty.workloads.insert(workload);
     }
 
@@ -267,12 +280,6 @@ impl Index {
             .unwrap_or_default();
         self.table.set_findings(&id.to_string(), findings);
         self.routes.extend(new.map(|new| (id.clone(), new)));
-    }
-
-    fn renew_workload(&mut self, id: &WorkloadId) {
-        let members = self.members.get(id);
-        let message = members.map(|members| self.workload_message(id, members));
-        self.table.set_workload(id.text(), message);
     }
 
     /// The objects whose routes lead to a Service.

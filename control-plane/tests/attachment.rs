@@ -10,7 +10,10 @@ use wakegate_control_plane::{
 type Change = (ObjectId, Option<Object>);
 
 fn service() -> Change {
-    let service = json!({"metadata": {}, "spec": {"ports": [{"port": 80}]}});
+    let service = json!({
+        "metadata": {"annotations": {"wakegate.dev/scaled-object": "external"}},
+        "spec": {"ports": [{"port": 80}]},
+    });
     let service = serde_json::from_value(service).unwrap();
     let id = ObjectId::new(Kind::Service, "shop", "web");
     (id, Some(Object::Service(service)))

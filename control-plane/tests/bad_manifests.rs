@@ -15,7 +15,7 @@ use wakegate_control_plane::{
 const GOOD: &str = r#"
 apiVersion: v1
 kind: Service
-metadata: {name: web, namespace: shop}
+metadata: {name: web, namespace: shop, annotations: {wakegate.dev/scaled-object: external}}
 spec: {ports: [{port: 80}]}
 ---
 apiVersion: gateway.networking.k8s.io/v1

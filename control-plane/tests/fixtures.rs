@@ -2,26 +2,31 @@
 //! After a change that is meant, run with `WAKEGATE_BLESS=1` and read the difference.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use wakegate_control_plane::{
     index::{Index, Origin},
     object::{Object, ObjectId},
     snapshot::Snapshot,
     source::files::{Batch, FileSet},
+    wanted::WantedScaledObject,
 };
 use wakegate_wire::v1;
 
-const FIXTURES: [&str; 9] = [
+const FIXTURES: [&str; 13] = [
     "http-route",
     "ingress",
     "readiness",
     "workloads",
+    "scaled-objects",
     "refused",
     "shadowing",
     "gateways",
     "grants",
     "grpc-route",
+    "scaled-elsewhere",
+    "unclear",
+    "conflicts",
 ];
 
 fn table_of(dir: &Path) -> String {
@@ -64,6 +69,9 @@ fn text(snapshot: &Snapshot) -> String {
     }
     for workload in snapshot.workloads.values() {
         writeln!(text, "{}", workload_text(&workload.message)).unwrap();
+    }
+    for wanted in snapshot.scaled_objects.values() {
+        writeln!(text, "{}", wanted_text(wanted)).unwrap();
     }
     for finding in snapshot.findings.iter() {
         writeln!(text, "finding {:?} {finding}", finding.code).unwrap();
@@ -143,6 +151,38 @@ fn workload_text(workload: &v1::Workload) -> String {
     )
 }
 
+fn wanted_text(wanted: &WantedScaledObject) -> String {
+    let WantedScaledObject {
+        workload,
+        namespace,
+        name,
+        target,
+        owners,
+        min_replicas,
+        max_replicas,
+        cooldown,
+        initial_cooldown,
+        targets: _,
+        annotations,
+        origins,
+    } = wanted;
+    let owners = owners
+        .iter()
+        .map(|owner| format!("{}={}", owner.name, owner.uid));
+    let owners: Vec<String> = owners.collect();
+    let origins: Vec<&str> = origins.iter().map(|origin| &*origin.namespace).collect();
+    format!(
+        "scaled object {namespace}/{name} of {workload}: {} {}/{}, owners {}\n  \
+         {min_replicas} to {max_replicas}, cooldown {cooldown:?}, at first {initial_cooldown:?}\n  \
+         trigger {:?}\n  annotations {annotations:?}, routes in {origins:?}",
+        target.api_version,
+        target.kind,
+        target.name,
+        owners.join(" "),
+        wanted.trigger_metadata(Duration::from_secs(15)),
+    )
+}
+
 #[track_caller]
 fn check(name: &str) -> String {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -159,7 +199,13 @@ fn check(name: &str) -> String {
 
 #[test]
 fn objects_that_are_well_make_a_table_without_findings() {
-    for name in ["http-route", "ingress", "readiness", "workloads"] {
+    for name in [
+        "http-route",
+        "ingress",
+        "readiness",
+        "workloads",
+        "scaled-objects",
+    ] {
         let table = check(name);
         assert!(!table.contains("\nfinding "), "{table}");
     }
@@ -180,6 +226,23 @@ fn gateways_grants_and_calls_are_asked() {
     for name in ["gateways", "grants", "grpc-route"] {
         check(name);
     }
+}
+
+#[test]
+fn a_workload_that_is_not_for_us_to_scale_is_left_alone_and_said() {
+    let table = check("scaled-elsewhere");
+    assert!(!table.contains("scaled object "), "{table}");
+}
+
+#[test]
+fn a_workload_that_is_not_clear_is_said_where_it_is_asked_for() {
+    let table = check("unclear");
+    assert!(!table.contains("scaled object "), "{table}");
+}
+
+#[test]
+fn who_disagrees_about_a_workload_and_loses_is_told() {
+    check("conflicts");
 }
 
 /// In an order that looks like chance, and is the same each time.

@@ -10,7 +10,7 @@ use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
 use wakegate_api::ScaledObject;
 
 use super::{ServiceId, grant};
-use crate::object::{Kind, Object, ObjectId, WorkloadObject};
+use crate::object::{AutoscalerObject, Kind, Object, ObjectId, WorkloadObject};
 
 /// The label by which an EndpointSlice names its Service.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -27,6 +27,8 @@ pub(super) struct Objects {
     selectors: BTreeMap<Label, BTreeSet<ServiceId>>,
     /// ScaledObjects by the workload that they scale, `Kind/name`.
     scaled: BTreeMap<(Arc<str>, String), BTreeSet<ObjectId>>,
+    /// Autoscalers without KEDA by the same.
+    autoscaled: BTreeMap<(Arc<str>, String), BTreeSet<ObjectId>>,
 }
 
 /// Namespace, key and value.
@@ -108,13 +110,37 @@ impl Objects {
         &self,
         namespace: &Arc<str>,
         target: &str,
-    ) -> impl Iterator<Item = &ScaledObject> {
+    ) -> impl Iterator<Item = (&ObjectId, &ScaledObject)> {
         let ids = self.scaled.get(&(Arc::clone(namespace), target.to_owned()));
         ids.into_iter().flatten().filter_map(|id| {
             let Object::ScaledObject(object) = self.get(id)? else {
                 return None;
             };
-            Some(object.as_ref())
+            Some((id, object.as_ref()))
+        })
+    }
+
+    /// Whether someone else's ScaledObject has this name.
+    pub(super) fn is_foreign_scaled_object(&self, id: &ObjectId) -> bool {
+        let object = self.get(id);
+        object.is_some_and(
+            |object| matches!(object, Object::ScaledObject(object) if !object.is_ours()),
+        )
+    }
+
+    /// The autoscalers of a workload.
+    pub(super) fn autoscalers(
+        &self,
+        namespace: &Arc<str>,
+        target: &str,
+    ) -> impl Iterator<Item = (&ObjectId, &AutoscalerObject)> {
+        let target = (Arc::clone(namespace), target.to_owned());
+        let ids = self.autoscaled.get(&target);
+        ids.into_iter().flatten().filter_map(|id| {
+            let Object::HorizontalPodAutoscaler(object) = self.get(id)? else {
+                return None;
+            };
+            Some((id, object.as_ref()))
         })
     }
 
@@ -196,6 +222,11 @@ impl Objects {
                 let target = (Arc::clone(namespace), format!("{kind}/{name}"));
                 put(&mut self.scaled, target, id.clone(), is_there);
             }
+            Object::HorizontalPodAutoscaler(object) => {
+                let target = format!("{}/{}", object.target_kind, object.target_name);
+                let target = (Arc::clone(namespace), target);
+                put(&mut self.autoscaled, target, id.clone(), is_there);
+            }
             Object::HttpRoute(_)
             | Object::GrpcRoute(_)
             | Object::Gateway(_)
@@ -203,7 +234,6 @@ impl Objects {
             | Object::ReferenceGrant(_)
             | Object::Namespace(_)
             | Object::Ingress(_)
-            | Object::HorizontalPodAutoscaler(_)
             | Object::WakePolicy(_) => {}
         }
     }

@@ -34,12 +34,10 @@ impl<'a> Reader<'a> {
         let (settings, errors) = settings(metadata);
         out.settings = settings;
         out.findings = annotation_findings(id, errors).collect();
-        let created = metadata.creation_timestamp.as_ref();
-        let created_ms = created.map_or(0, |time| time.0.as_millisecond().try_into().unwrap_or(0));
         Self {
             id,
             objects,
-            created_ms,
+            created_ms: created_ms(metadata),
             routes: Vec::new(),
             out,
         }
@@ -236,6 +234,12 @@ impl<'a> Reader<'a> {
         }
         out
     }
+}
+
+/// When an object was made, milliseconds since the Unix epoch; 0 where it is not known.
+pub(super) fn created_ms(metadata: &ObjectMeta) -> u64 {
+    let created = metadata.creation_timestamp.as_ref();
+    created.map_or(0, |time| time.0.as_millisecond().try_into().unwrap_or(0))
 }
 
 /// What the annotations of an object say.

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wakegate_core::{Backend, BackendId};
-use wakegate_wire::v1;
 
 use super::{
-    Dirty, Index, ServiceEndpoints, ServiceId, endpoints, objects::put, reader,
+    Dirty, Index, ServiceEndpoints, ServiceId, endpoints, objects::put, reader, scaling,
     workload::WorkloadId,
 };
 
@@ -14,12 +13,14 @@ use super::{
 #[derive(Debug, Default)]
 pub(super) struct ServiceState {
     pub(super) endpoints: ServiceEndpoints,
-    /// The ports that routes lead to.
+    /// The ports that routes lead to; whether they are paused is for their workload to say.
     pub(super) backends: BTreeMap<BackendId, Backend>,
     /// What scales it, when routes lead to it.
     pub(super) workload: Option<WorkloadId>,
-    /// What is said of its scaling.
-    pub(super) targets: Option<v1::Targets>,
+    /// What its annotation, or that of a route to it, names as what scales it.
+    pub(super) named: Option<wakegate_api::ScaleTarget>,
+    /// Why it is not clear what scales it.
+    pub(super) unclear: Option<String>,
 }
 
 impl Index {
@@ -39,9 +40,6 @@ impl Index {
         let after = new.as_ref().map_or(&none, |new| &new.backends);
         for gone in before.keys().filter(|backend| !after.contains_key(backend)) {
             self.table.set_backend(gone, None);
-        }
-        for (backend, state) in after {
-            self.table.set_backend(backend, Some(state));
         }
         self.table
             .set_endpoints(id, new.as_ref().map(|new| &new.endpoints));
@@ -69,26 +67,23 @@ impl Index {
         if ports.is_empty() {
             return Some(state);
         }
-        let scaling = self.scaling(id, service);
-        let workload = self.workload_of(id, service, &scaling, findings);
-        let is_paused = scaling.is_paused || self.is_paused_at_zero(&workload);
+        let said = self.said([id]);
+        state.named = scaling::target(&id.object().to_string(), &said, findings);
+        let (workload, unclear) = self.workload_of(id, service, state.named.as_ref());
         for port in ports {
             let backend = BackendId::new(&id.namespace, &id.name, port);
             let ready_endpoints = state.endpoints.n_ready(port);
-            // Paused is said at zero alone: what runs is served, whoever scales it.
-            let paused = is_paused && ready_endpoints == 0;
             let asleep = Backend::asleep(backend.clone());
             state.backends.insert(
                 backend,
                 Backend {
                     ready_endpoints,
-                    paused,
                     ..asleep
                 },
             );
         }
         state.workload = Some(workload);
-        state.targets = scaling.targets;
+        state.unclear = unclear;
         Some(state)
     }
 }

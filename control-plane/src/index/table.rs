@@ -9,6 +9,7 @@ use super::{ServiceEndpoints, ServiceId, route_object::Placed};
 use crate::{
     object::{Code, Finding, ObjectId},
     snapshot::{Changed, Entity, HISTORY, Map, RouteEntry, Snapshot, Tag},
+    wanted::WantedScaledObject,
 };
 
 /// The newest snapshot, and what comes into the next.
@@ -21,6 +22,7 @@ pub(super) struct Table {
     /// By what was looked at when they were found.
     findings: BTreeMap<String, Vec<Finding>>,
     have_findings_changed: bool,
+    has_wanted_changed: bool,
 }
 
 impl Table {
@@ -94,6 +96,14 @@ impl Table {
         self.changed.workloads.insert(id);
     }
 
+    pub(super) fn set_scaled_object(&mut self, id: &Arc<str>, wanted: Option<WantedScaledObject>) {
+        if self.next.scaled_objects.get(id).map(Arc::as_ref) == wanted.as_ref() {
+            return;
+        }
+        self.has_wanted_changed = true;
+        set(&mut self.next.scaled_objects, id, wanted.map(Arc::new));
+    }
+
     pub(super) fn set_endpoints(&mut self, id: &ServiceId, endpoints: Option<&ServiceEndpoints>) {
         if self.next.services.get(id).map(Arc::as_ref) == endpoints {
             return;
@@ -135,8 +145,9 @@ impl Table {
         if have_findings_changed {
             self.next.findings = Arc::new(self.findings.values().flatten().cloned().collect());
         }
+        let has_wanted_changed = std::mem::take(&mut self.has_wanted_changed);
         let mut changed = std::mem::take(&mut self.changed);
-        if changed.is_empty() && !have_findings_changed {
+        if changed.is_empty() && !have_findings_changed && !has_wanted_changed {
             return None;
         }
         self.next.sequence += 1;

@@ -1,19 +1,20 @@
-//! A Service -> the workload behind it: what scales it, whether that is paused, its targets.
+//! A Service -> the workload behind it: what that is, whether it is paused, what the scaler is told.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 use k8s_openapi::api::core::v1::Service;
-use wakegate_api::Settings;
+use wakegate_api::{annotations::PREFIX, scaled_object::pauses_at_zero};
+use wakegate_core::Backend;
 use wakegate_wire::v1;
 
-use super::{Index, ServiceId, reader};
-use crate::object::{Finding, Kind, ObjectId};
-
-/// The window of a rate, when no annotation gives another.
-const RATE_WINDOW: Duration = Duration::from_mins(1);
-
-/// The concurrency target of a workload without any.
-const CONCURRENCY: f64 = 100.0;
+use super::{
+    Index, ServiceId,
+    scaling::{self, Scaling},
+};
+use crate::{
+    object::{Kind, ObjectId},
+    wanted::WantedScaledObject,
+};
 
 /// What scales a Service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,76 +47,113 @@ impl WorkloadId {
 }
 
 impl Index {
-    /// What is said of the scaling of a Service: by itself, then by the routes that lead to it, in the
-    /// order of their names. A route elsewhere may wake it, and says nothing of its scaling.
-    pub(super) fn scaling(&self, id: &ServiceId, service: &Service) -> Scaling {
-        let (own, _) = reader::settings(&service.metadata);
-        let users = self.users_of(id);
-        let users = users.filter(|(user, _)| user.namespace == id.namespace);
-        let users = users.map(|(_, route)| &route.settings);
-        let said: Vec<&Settings> = std::iter::once(&own).chain(users).collect();
-        let targets = said.iter().find(|settings| {
-            settings.target_concurrency.is_some() || settings.target_rate.is_some()
+    /// Makes a workload new, with the ScaledObject that it should have and the backends before it.
+    pub(super) fn renew_workload(&mut self, id: &WorkloadId) {
+        let mut findings = Vec::new();
+        let none = BTreeSet::new();
+        let members = self.members.get(id).unwrap_or(&none);
+        let is_there = !members.is_empty();
+        let scaling = is_there.then(|| {
+            let said = self.said(members);
+            scaling::merge(&id.target(), &said, &mut findings)
         });
-        let window = said
+        let wanted = scaling
+            .as_ref()
+            .and_then(|scaling| self.wanted(id, members, scaling, &mut findings));
+        let is_paused = self.is_paused_at_zero(id, scaling.as_ref(), wanted.as_ref());
+        let message = scaling
+            .as_ref()
+            .map(|scaling| self.workload_message(id, members, scaling));
+        let states = members
             .iter()
-            .find_map(|settings| settings.rate_window)
-            .unwrap_or(RATE_WINDOW);
-        Scaling {
-            targets: targets.map(|settings| targets_of(settings, window)),
-            is_paused: said.iter().find_map(|settings| settings.paused) == Some(true),
-            target: said
-                .iter()
-                .find_map(|settings| settings.scale_target.clone()),
+            .filter_map(|member| self.services.get(member));
+        for (backend, state) in states.flat_map(|state| &state.backends) {
+            // Paused is said at zero alone: what runs is served, whoever scales it.
+            let paused = is_paused && state.ready_endpoints == 0;
+            let state = Backend {
+                paused,
+                ..state.clone()
+            };
+            self.table.set_backend(backend, Some(&state));
         }
+        let text = id.text();
+        self.table
+            .set_findings(&format!("workload {text}"), &findings);
+        self.table.set_scaled_object(&text, wanted);
+        self.table.set_workload(text, message);
     }
 
-    /// The workload of a Service; why it is not clear.
+    /// The workload of a Service, and why it is not clear.
     pub(super) fn workload_of(
         &self,
         id: &ServiceId,
         service: &Service,
-        scaling: &Scaling,
-        findings: &mut Vec<Finding>,
-    ) -> WorkloadId {
+        target: Option<&wakegate_api::ScaleTarget>,
+    ) -> (WorkloadId, Option<String>) {
         let named = |kind: &str, name: &str| WorkloadId {
             namespace: Arc::clone(&id.namespace),
             kind: kind.to_owned(),
             name: name.to_owned(),
         };
-        if let Some(target) = &scaling.target {
-            return named(&target.kind, &target.name);
+        if let Some(target) = target {
+            return (named(&target.kind, &target.name), None);
         }
+        let unclear = |reason: String| {
+            let reason = format!("{reason}: name what is scaled with {PREFIX}scale-target");
+            (named("Service", &id.name), Some(reason))
+        };
         match self.objects.selected_by(id, service).as_slice() {
-            [] => named("Service", &id.name),
-            [one] => named(one.kind.as_str(), &one.name),
+            [one] => (named(one.kind.as_str(), &one.name), None),
+            [] => {
+                let selector = service
+                    .spec
+                    .as_ref()
+                    .and_then(|spec| spec.selector.as_ref());
+                let labels = selector.into_iter().flatten();
+                let labels: Vec<String> = labels
+                    .map(|(key, value)| format!("{key}={value}"))
+                    .collect();
+                let object = id.object();
+                unclear(if labels.is_empty() {
+                    format!("{object} has no selector")
+                } else {
+                    let labels = labels.join(",");
+                    format!(
+                        "{object} selects {labels}, and no Deployment or StatefulSet has such pods"
+                    )
+                })
+            }
             several => {
                 let candidates: Vec<String> = several.iter().map(ToString::to_string).collect();
-                let reason = format!(
-                    "it selects the pods of {}: say which with wakegate.dev/scale-target",
-                    candidates.join(", ")
-                );
-                findings.push(Finding::new(&id.object(), "spec.selector", reason));
-                named("Service", &id.name)
+                let candidates = candidates.join(", ");
+                unclear(format!("{} selects the pods of {candidates}", id.object()))
             }
         }
     }
 
-    pub(super) fn is_paused_at_zero(&self, workload: &WorkloadId) -> bool {
-        let target = workload.target();
-        let mut objects = self.objects.scaled_objects(&workload.namespace, &target);
-        objects.any(wakegate_api::ScaledObject::is_paused_at_zero)
+    fn is_paused_at_zero(
+        &self,
+        id: &WorkloadId,
+        scaling: Option<&Scaling>,
+        wanted: Option<&WantedScaledObject>,
+    ) -> bool {
+        let target = id.target();
+        let mut objects = self.objects.scaled_objects(&id.namespace, &target);
+        scaling.is_some_and(|scaling| scaling.is_paused)
+            || wanted.is_some_and(|wanted| pauses_at_zero(&wanted.annotations))
+            || objects.any(|(_, object)| object.is_paused_at_zero())
     }
 
     /// The entity of a workload, of its Services that routes lead to.
-    pub(super) fn workload_message(
+    fn workload_message(
         &self,
         id: &WorkloadId,
         members: &BTreeSet<ServiceId>,
+        scaling: &Scaling,
     ) -> v1::Workload {
         let mut aliases =
             BTreeSet::from([("workload", id.target()), ("workload", id.name.clone())]);
-        let (mut instances, mut targets, mut keys) = (BTreeSet::new(), None, Vec::new());
+        let (mut instances, mut keys) = (BTreeSet::new(), Vec::new());
         for member in members {
             keys.push(
                 wakegate_core::Key::service(&member.namespace, &member.name)
@@ -137,7 +175,6 @@ impl Index {
             }
             if let Some(state) = self.services.get(member) {
                 instances.extend(state.endpoints.instances.iter().map(String::as_str));
-                targets = targets.or(state.targets);
             }
         }
         let object = id.object();
@@ -153,36 +190,9 @@ impl Index {
             namespace: id.namespace.as_ref().to_owned(),
             keys,
             aliases: aliases.into_iter().map(alias).collect(),
-            targets: Some(targets.unwrap_or_else(default_targets)),
+            targets: Some(scaling.targets),
             ready_endpoints: u32::try_from(instances.len()).unwrap_or(u32::MAX),
             replicas: workload.map(|workload| workload.replicas),
         }
     }
-}
-
-fn targets_of(settings: &Settings, rate_window: Duration) -> v1::Targets {
-    v1::Targets {
-        concurrency: settings.target_concurrency.unwrap_or_default(),
-        rate: settings.target_rate.unwrap_or_default(),
-        rate_window_ms: u64::try_from(rate_window.as_millis()).unwrap_or(u64::MAX),
-        // A target rate is per second.
-        rate_granularity_ms: 1_000,
-    }
-}
-
-fn default_targets() -> v1::Targets {
-    let settings = Settings {
-        target_concurrency: Some(CONCURRENCY),
-        ..Settings::default()
-    };
-    targets_of(&settings, RATE_WINDOW)
-}
-
-/// What is said of the scaling of a Service.
-#[derive(Clone, Debug)]
-pub(super) struct Scaling {
-    /// None where nothing is said.
-    pub(super) targets: Option<v1::Targets>,
-    pub(super) is_paused: bool,
-    pub(super) target: Option<wakegate_api::ScaleTarget>,
 }

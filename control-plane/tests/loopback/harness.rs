@@ -235,7 +235,7 @@ pub(crate) fn shop(name: &str) -> String {
         r#"---
 apiVersion: v1
 kind: Service
-metadata: {{name: {name}, namespace: shop}}
+metadata: {{name: {name}, namespace: shop, annotations: {{wakegate.dev/scaled-object: external}}}}
 spec: {{ports: [{{name: http, port: 80}}]}}
 ---
 apiVersion: gateway.networking.k8s.io/v1
