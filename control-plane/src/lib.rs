@@ -11,6 +11,7 @@ pub mod config;
 pub mod debug;
 pub mod eds;
 pub mod index;
+pub mod leader;
 pub mod metrics;
 pub mod object;
 pub mod publish;

@@ -25,6 +25,7 @@ pub struct Metrics {
     acks: Family<AckLabel, Counter>,
     eds_responses: Counter,
     eds_refusals: Counter,
+    leader: Gauge,
 }
 
 /// What an update brings.
@@ -94,9 +95,11 @@ impl Metrics {
             acks: Family::default(),
             eds_responses: Counter::default(),
             eds_refusals: Counter::default(),
+            leader: Gauge::default(),
         };
         let all = registry.sub_registry_with_prefix("wakegate_control_plane");
         metrics.register_watches(all);
+        metrics.register_eds(all);
         all.register(
             "reloads",
             "Times that changes were taken in",
@@ -131,15 +134,20 @@ impl Metrics {
             metrics.updates.clone(),
         );
         all.register("acks", "What became of updates", metrics.acks.clone());
-        let eds_responses = metrics.eds_responses.clone();
+        let leader = metrics.leader.clone();
+        all.register("leader", "Whether this replica writes", leader);
+        metrics
+    }
+
+    fn register_eds(&self, all: &mut Registry) {
+        let eds_responses = self.eds_responses.clone();
         all.register("eds_responses", "Responses sent to Envoys", eds_responses);
-        let eds_refusals = metrics.eds_refusals.clone();
+        let eds_refusals = self.eds_refusals.clone();
         all.register(
             "eds_refusals",
             "Responses that an Envoy refused",
             eds_refusals,
         );
-        metrics
     }
 
     fn register_watches(&self, all: &mut Registry) {
@@ -197,6 +205,11 @@ impl Metrics {
     /// An update was answered, or not.
     pub fn acked(&self, outcome: AckOutcome) {
         self.acks.get_or_create(&AckLabel { outcome }).inc();
+    }
+
+    /// This replica leads now, or does not.
+    pub fn leads(&self, is_leader: bool) {
+        self.leader.set(i64::from(is_leader));
     }
 
     /// An Envoy was sent endpoints.

@@ -1,0 +1,273 @@
+//! Which replica writes: the one that holds a Lease.
+//!
+//! No clock but the own monotonic one decides anything. A replica takes over when it has not seen the Lease
+//! change for its whole duration, and stops leading a good while before another could do so, whether or not
+//! anything runs then to say it.
+
+mod candidate;
+mod lease;
+
+use std::{convert::Infallible, future::Future, time::Duration};
+
+use kube::Client;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    candidate::{Candidate, Decision},
+    lease::{LeaseError, Leases},
+};
+use crate::metrics::Metrics;
+
+/// The name of the Lease in an installation.
+pub const LEASE: &str = "wakegate-control-plane";
+
+/// A Lease, and who wants it.
+#[derive(Clone, Debug)]
+pub struct LeaseConfig {
+    /// The namespace of the Lease.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The name of this replica, which no other has.
+    pub identity: String,
+    /// Where other replicas reach this one.
+    pub address: String,
+    /// How long others respect a Lease that is not renewed.
+    pub duration: Duration,
+    /// How long this replica leads after a renewal. Below `duration` by more than clocks drift apart.
+    pub renew_deadline: Duration,
+    /// How often the holder renews.
+    pub renew_every: Duration,
+    /// How often others look, and the holder after a failure.
+    pub retry_every: Duration,
+}
+
+/// Whether this replica leads. A clone is a handle to the same.
+#[derive(Clone, Debug)]
+pub struct Leadership {
+    until: watch::Receiver<Option<Instant>>,
+    leader: watch::Receiver<Option<String>>,
+}
+
+/// The side of [`Leadership`] that the loop has.
+#[derive(Debug)]
+struct Term {
+    until: watch::Sender<Option<Instant>>,
+    leader: watch::Sender<Option<String>>,
+}
+
+impl LeaseConfig {
+    /// The Lease of an installation, with the durations that Kubernetes' own components use.
+    pub fn new(namespace: String, identity: String, address: String) -> Self {
+        Self {
+            namespace,
+            name: LEASE.to_owned(),
+            identity,
+            address,
+            duration: Duration::from_secs(15),
+            renew_deadline: Duration::from_secs(10),
+            renew_every: Duration::from_secs(5),
+            retry_every: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Leadership {
+    /// Of a replica that leads for ever, or never: without a Lease there is nobody to agree with.
+    pub fn fixed(is_leader: bool) -> Self {
+        // Some decades, which no clock's end is near to.
+        const EVER: Duration = Duration::from_hours(24 * 365 * 30);
+        let until = is_leader.then(|| Instant::now() + EVER);
+        Self {
+            until: watch::Sender::new(until).subscribe(),
+            leader: watch::Sender::new(None).subscribe(),
+        }
+    }
+
+    /// Whether this replica leads now: false as soon as others may soon take the Lease for given up.
+    pub fn is_leader(&self) -> bool {
+        is_before(*self.until.borrow())
+    }
+
+    /// Waits until this replica leads.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn acquired(&mut self) {
+        if self
+            .until
+            .wait_for(|until| is_before(*until))
+            .await
+            .is_err()
+        {
+            // Nobody tries any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits until this replica does not lead.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn lost(&mut self) {
+        loop {
+            let until = *self.until.borrow_and_update();
+            let Some(until) = until.filter(|until| Instant::now() < *until) else {
+                return;
+            };
+            tokio::select! {
+                () = sleep_until(until) => {}
+                Ok(()) = self.until.changed() => {}
+            }
+        }
+    }
+
+    /// Where the replica that leads is reached; none while nobody does, or this one.
+    pub fn leader(&self) -> watch::Receiver<Option<String>> {
+        self.leader.clone()
+    }
+}
+
+fn is_before(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| Instant::now() < until)
+}
+
+/// Strives for the Lease until the shutdown, then gives it up. Nothing happens before the future is polled.
+pub fn run(
+    client: Client,
+    config: LeaseConfig,
+    metrics: Metrics,
+    shutdown: CancellationToken,
+) -> (Leadership, impl Future<Output = anyhow::Result<()>> + Send) {
+    let (until, leadership) = watch::channel(None);
+    let (leader, its_address) = watch::channel(None);
+    let leadership = Leadership {
+        until: leadership,
+        leader: its_address,
+    };
+    let ours = leadership.clone();
+    let future = async move {
+        let mut election = Election {
+            candidate: Candidate::new(config.identity.clone(), config.duration),
+            leases: Leases::new(client, config.clone()),
+            config,
+            term: Term { until, leader },
+            is_failing: false,
+        };
+        tokio::select! {
+            never = election.run() => match never {},
+            never = tell(ours, metrics) => match never {},
+            () = shutdown.cancelled() => {}
+        }
+        election.end().await;
+        Ok(())
+    };
+    (leadership, future)
+}
+
+/// Says each time when it begins and ends.
+async fn tell(mut leadership: Leadership, metrics: Metrics) -> Infallible {
+    loop {
+        metrics.leads(false);
+        leadership.acquired().await;
+        metrics.leads(true);
+        tracing::info!("this replica leads");
+        leadership.lost().await;
+        tracing::info!("this replica leads no more");
+    }
+}
+
+/// The loop, and what it knows.
+#[derive(Debug)]
+struct Election {
+    candidate: Candidate,
+    leases: Leases,
+    config: LeaseConfig,
+    term: Term,
+    is_failing: bool,
+}
+
+impl Election {
+    async fn run(&mut self) -> Infallible {
+        loop {
+            let outcome = self.step().await;
+            let wait = match outcome {
+                Ok(true) => self.config.renew_every,
+                Ok(false) | Err(_) => jittered(self.config.retry_every),
+            };
+            self.log(outcome.err());
+            sleep(wait).await;
+        }
+    }
+
+    /// One look at the Lease; whether it is ours.
+    async fn step(&mut self) -> Result<bool, LeaseError> {
+        let lease = self.leases.read().await?;
+        let now = Instant::now();
+        match self.candidate.on(lease.as_ref().map(lease::record), now) {
+            Decision::Take | Decision::Renew => {
+                // By the time of sending: the answer may come late, and others count from what was written.
+                let sent_at = Instant::now();
+                let is_ours = self.leases.hold(lease).await?;
+                let until = is_ours.then(|| sent_at + self.config.renew_deadline);
+                self.term.until.send_replace(until);
+                if is_ours {
+                    self.follow(None);
+                }
+                Ok(is_ours)
+            }
+            Decision::Follow => {
+                self.term.until.send_replace(None);
+                self.follow(lease.as_ref().and_then(lease::address));
+                Ok(false)
+            }
+        }
+    }
+
+    fn follow(&self, address: Option<&str>) {
+        self.term.leader.send_if_modified(|now| {
+            let is_new = now.as_deref() != address;
+            if is_new {
+                *now = address.map(str::to_owned);
+            }
+            is_new
+        });
+    }
+
+    /// The first failure of a row, and its end.
+    fn log(&mut self, error: Option<LeaseError>) {
+        match (error, self.is_failing) {
+            (Some(error), false) => {
+                let error = format!("{:#}", anyhow::Error::new(error));
+                tracing::warn!(error, "the Lease is out of reach");
+                self.is_failing = true;
+            }
+            (None, true) => {
+                tracing::info!("the Lease is in reach again");
+                self.is_failing = false;
+            }
+            (Some(_), true) | (None, false) => {}
+        }
+    }
+
+    /// Leads no more, and lets another do so at once.
+    async fn end(self) {
+        self.term.until.send_replace(None);
+        if let Err(error) = self.leases.release().await {
+            let error = format!("{:#}", anyhow::Error::new(error));
+            tracing::warn!(error, "the Lease is not released: it runs out");
+        }
+    }
+}
+
+/// From half of `wait` to all of it, so that two do not meet each time.
+fn jittered(wait: Duration) -> Duration {
+    wait.mul_f64(rand::random_range(0.5..=1.0))
+}
+
+#[cfg(test)]
+mod tests;
