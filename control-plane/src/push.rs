@@ -3,8 +3,10 @@
 //! State is whole snapshots in a watch channel, so that a subscriber that does not read costs nothing:
 //! what it missed is one difference when it reads again. One update is in flight until its ack.
 
+mod acks;
 mod chunks;
 mod scope;
+mod standings;
 mod subscription;
 mod view;
 mod workers;
@@ -17,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use wakegate_wire::v1::{self, routes_server::Routes, routes_server::RoutesServer, watch_request};
 
+pub use self::acks::{Acks, Applied};
 pub use self::workers::{WorkerReport, Workers};
 
 use self::{scope::Scope, subscription::Subscription, view::Views, workers::Seat};
@@ -73,6 +76,11 @@ impl Push {
         }
     }
 
+    /// What the subscribers have applied.
+    pub fn acks(&self) -> Acks {
+        Acks::new(Arc::clone(&self.shared))
+    }
+
     /// The gRPC service.
     pub fn into_service(self) -> RoutesServer<Self> {
         RoutesServer::new(self).max_decoding_message_size(MAX_REQUEST_BYTES)
@@ -99,7 +107,7 @@ impl Routes for Push {
         };
         check(&hello)?;
         let scope = Scope::try_from(&hello).map_err(Status::invalid_argument)?;
-        let seat = Seat::take(&self.shared.workers, &hello);
+        let seat = Seat::take(&self.shared.workers, &hello, &scope);
         let subscription = Subscription::new(Arc::clone(&self.shared), inbound, scope, seat);
         let subscription = subscription.having(&hello.version);
         let updates = stream::unfold(Some(subscription), async |subscription| {

@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "loopback/acks.rs"]
+mod acks;
 #[path = "loopback/eds.rs"]
 mod eds;
 #[path = "loopback/harness.rs"]

@@ -55,6 +55,8 @@ struct View {
 #[derive(Debug)]
 struct Step {
     before: Version,
+    /// The last snapshot that is known to have had it; none had it when it is what a view begins with.
+    last: Option<u64>,
     changed: Changed,
 }
 
@@ -66,6 +68,25 @@ impl Views {
         snapshot: &Snapshot,
         has: Option<&str>,
     ) -> Option<Difference> {
+        self.with(scope, snapshot, |view| view.difference(has))
+    }
+
+    /// The versions of the snapshot `since` and of all later ones, up to `snapshot` or what is newer.
+    pub(super) fn versions(
+        &self,
+        scope: &Scope,
+        snapshot: &Snapshot,
+        since: u64,
+    ) -> BTreeSet<String> {
+        self.with(scope, snapshot, |view| {
+            let steps = view.recent.iter().filter(|step| step.last >= Some(since));
+            let versions = steps.map(|step| step.before).chain([view.version]);
+            versions.map(|version| version.to_string()).collect()
+        })
+    }
+
+    /// The view of `scope` at `snapshot`, or at a newer one.
+    fn with<T>(&self, scope: &Scope, snapshot: &Snapshot, of: impl FnOnce(&View) -> T) -> T {
         let mut views = self.views.lock();
         let used = views
             .values()
@@ -81,7 +102,7 @@ impl Views {
         let view = views.entry(scope.clone()).or_default();
         view.used = used;
         view.advance(scope, snapshot);
-        view.difference(has)
+        of(view)
     }
 }
 
@@ -107,9 +128,13 @@ impl View {
             self.advance_routes(scope, snapshot, &candidates, (&mut changed, &mut backends));
             self.advance_backends(snapshot, backends, &mut changed);
         }
-        self.sequence = Some(snapshot.sequence);
+        let last = self.sequence.replace(snapshot.sequence);
         if !changed.is_empty() {
-            self.recent.push_back(Step { before, changed });
+            self.recent.push_back(Step {
+                before,
+                last,
+                changed,
+            });
             if self.recent.len() > HISTORY {
                 self.recent.pop_front();
             }

@@ -11,13 +11,29 @@ use serde::Serialize;
 use tokio::sync::watch;
 use wakegate_wire::v1;
 
+use super::{
+    scope::Scope,
+    standings::{Standing, Standings},
+};
+
+/// The role of those that hold requests.
+const FILTER: &str = "filter";
+
 /// Bytes that are kept of the reason of a refusal.
 const MAX_REASON: usize = 1_024;
 
 /// All subscribers. A clone is a handle to the same.
 #[derive(Clone, Debug, Default)]
 pub struct Workers {
-    proxies: Arc<Mutex<BTreeMap<Subscriber, Proxy>>>,
+    state: Arc<Mutex<State>>,
+    changes: Arc<watch::Sender<u64>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    proxies: BTreeMap<Subscriber, Proxy>,
+    /// What follows from them, kept because it is asked for after each change.
+    standings: Standings,
 }
 
 /// One subscriber, as `/debug/routes` shows it.
@@ -58,9 +74,15 @@ type Subscriber = (&'static str, String);
 #[derive(Debug)]
 struct Proxy {
     /// By connection, since a worker that reconnects may be there twice for a while.
-    connections: BTreeMap<u64, WorkerReport>,
+    connections: BTreeMap<u64, Connection>,
     last_connection: u64,
     n_workers: watch::Sender<u32>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    scope: Arc<Scope>,
+    report: WorkerReport,
 }
 
 /// One connection's place among the workers; it is given up on drop.
@@ -76,18 +98,82 @@ pub(super) struct Seat {
 impl Workers {
     /// All subscribers, by role, proxy and worker.
     pub fn reports(&self) -> Vec<WorkerReport> {
-        let proxies = self.proxies.lock();
-        proxies
+        let state = self.state.lock();
+        let connections = state
+            .proxies
             .values()
-            .flat_map(|proxy| proxy.connections.values().cloned())
+            .flat_map(|proxy| proxy.connections.values());
+        connections
+            .map(|connection| connection.report.clone())
             .collect()
+    }
+
+    /// Grows with whatever the standings follow from.
+    pub(super) fn changed(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        *self.changes.borrow()
+    }
+
+    /// Where the filter workers stand, those that are subscribed here.
+    pub(super) fn own(&self) -> Standings {
+        self.state.lock().standings.clone()
+    }
+
+    /// Where all filter workers stand.
+    pub(super) fn standings(&self) -> Standings {
+        self.own()
+    }
+
+    fn change(&self, subscriber: &Subscriber, worker: u32, change: impl FnOnce(&mut Proxy)) {
+        let is_new = self.state.lock().change(subscriber, worker, change);
+        if is_new {
+            self.tell();
+        }
+    }
+
+    fn tell(&self) {
+        self.changes.send_modify(|n| *n += 1);
+    }
+}
+
+impl State {
+    /// Changes something about one worker, and what follows from it; whether it now stands elsewhere.
+    fn change(
+        &mut self,
+        subscriber: &Subscriber,
+        worker: u32,
+        change: impl FnOnce(&mut Proxy),
+    ) -> bool {
+        let Self { proxies, standings } = self;
+        let Some(proxy) = proxies.get_mut(subscriber) else {
+            return false;
+        };
+        let before = proxy.standing(worker);
+        change(proxy);
+        let after = proxy.standing(worker);
+        if proxy.connections.is_empty() {
+            proxies.remove(subscriber);
+        }
+        if before == after || subscriber.0 != FILTER {
+            return false;
+        }
+        if let Some((scope, standing)) = before {
+            standings.remove_one(&scope, &standing);
+        }
+        if let Some((scope, standing)) = after {
+            standings.add(&scope, standing, 1);
+        }
+        true
     }
 }
 
 impl Seat {
-    pub(super) fn take(workers: &Workers, hello: &v1::Hello) -> Self {
+    pub(super) fn take(workers: &Workers, hello: &v1::Hello, scope: &Scope) -> Self {
         let role = match hello.role() {
-            v1::Role::Filter => "filter",
+            v1::Role::Filter => FILTER,
             v1::Role::Scaler => "scaler",
         };
         let subscriber = (role, hello.proxy.clone());
@@ -101,15 +187,22 @@ impl Seat {
             acked_at: None,
             refused: None,
         };
-        let mut proxies = workers.proxies.lock();
-        let proxy = proxies.entry(subscriber.clone()).or_insert_with(Proxy::new);
+        let scope = Arc::new(scope.clone());
+        let mut state = workers.state.lock();
+        let proxy = state.proxies.entry(subscriber.clone());
+        let proxy = proxy.or_insert_with(Proxy::new);
         proxy.last_connection += 1;
         let connection = proxy.last_connection;
-        proxy.connections.insert(connection, report);
-        proxy.count();
         let mut n_workers = proxy.n_workers.subscribe();
+        state.change(&subscriber, hello.worker, |proxy| {
+            proxy
+                .connections
+                .insert(connection, Connection { scope, report });
+            proxy.count();
+        });
         n_workers.mark_unchanged();
-        drop(proxies);
+        drop(state);
+        workers.tell();
         let (proxy, worker) = (&hello.proxy, hello.worker);
         tracing::info!(
             proxy,
@@ -168,11 +261,12 @@ impl Seat {
     }
 
     fn update(&self, change: impl FnOnce(&mut WorkerReport)) {
-        let mut proxies = self.workers.proxies.lock();
-        let proxy = proxies.get_mut(&self.subscriber);
-        if let Some(report) = proxy.and_then(|proxy| proxy.connections.get_mut(&self.connection)) {
-            change(report);
-        }
+        let workers = &self.workers;
+        workers.change(&self.subscriber, self.worker, |proxy| {
+            if let Some(connection) = proxy.connections.get_mut(&self.connection) {
+                change(&mut connection.report);
+            }
+        });
     }
 }
 
@@ -183,15 +277,11 @@ impl Drop for Seat {
             worker = self.worker,
             "subscriber is gone"
         );
-        let mut proxies = self.workers.proxies.lock();
-        let Some(proxy) = proxies.get_mut(&self.subscriber) else {
-            return;
-        };
-        proxy.connections.remove(&self.connection);
-        proxy.count();
-        if proxy.connections.is_empty() {
-            proxies.remove(&self.subscriber);
-        }
+        let workers = &self.workers;
+        workers.change(&self.subscriber, self.worker, |proxy| {
+            proxy.connections.remove(&self.connection);
+            proxy.count();
+        });
     }
 }
 
@@ -205,11 +295,22 @@ impl Proxy {
         }
     }
 
+    /// Where one worker stands, by the newest of its connections: the older are on their way out.
+    fn standing(&self, worker: u32) -> Option<(Arc<Scope>, Standing)> {
+        let mut newest_first = self.connections.values().rev();
+        let Connection { scope, report } =
+            newest_first.find(|connection| connection.report.worker == worker)?;
+        let refused = report.refused.as_ref().map(|refused| &refused.version);
+        let acked = report.acked_version.as_ref();
+        let standing = acked.filter(|acked| Some(*acked) != refused).cloned();
+        Some((Arc::clone(scope), standing))
+    }
+
     fn count(&self) {
         let workers: BTreeSet<u32> = self
             .connections
             .values()
-            .map(|report| report.worker)
+            .map(|connection| connection.report.worker)
             .collect();
         let n_workers = u32::try_from(workers.len()).unwrap_or(u32::MAX);
         self.n_workers

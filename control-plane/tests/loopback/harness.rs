@@ -18,10 +18,10 @@ use tonic::{
 };
 use wakegate_control_plane::{
     eds::Eds,
-    index::Index,
+    index::{Index, Origin},
     metrics::Metrics,
     publish::Publisher,
-    push::{Push, Workers},
+    push::{Acks, Applied, Push, Workers},
     snapshot::Snapshot,
     source::files::Files,
 };
@@ -34,6 +34,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) struct ControlPlane {
     pub(crate) workers: Workers,
+    pub(crate) acks: Acks,
     pub(crate) shutdown: CancellationToken,
     dir: TempDir,
     addr: SocketAddr,
@@ -77,6 +78,7 @@ impl ControlPlane {
             metrics.clone(),
             shutdown.clone(),
         );
+        let acks = push.acks();
         let eds = Eds::new(snapshots.clone(), metrics.clone(), shutdown.clone());
         let mut parts = JoinSet::new();
         let stop = shutdown.clone().cancelled_owned();
@@ -93,6 +95,7 @@ impl ControlPlane {
         let publisher = Some(Publisher::new(Index::default(), sender, metrics));
         Self {
             workers,
+            acks,
             shutdown,
             dir,
             addr,
@@ -177,6 +180,31 @@ impl ControlPlane {
     pub(crate) async fn ended(mut self) {
         soon("the end", async {
             while self.parts.join_next().await.is_some() {}
+        })
+        .await;
+    }
+}
+
+impl ControlPlane {
+    /// Waits until the workers that routes of `namespace` go to are so far with all that was published.
+    pub(crate) async fn until_applied(&self, namespace: &str, expected: Applied) {
+        let origin = Origin {
+            namespace: namespace.to_owned(),
+            ..Origin::default()
+        };
+        let (origins, mut snapshots) = ([Arc::new(origin)], self.snapshots.clone());
+        let mut changed = self.acks.changed();
+        soon(&format!("{expected:?}"), async {
+            loop {
+                let snapshot = snapshots.borrow_and_update().clone().unwrap();
+                if self.acks.applied(&snapshot, &origins) == expected {
+                    return;
+                }
+                tokio::select! {
+                    changed = changed.changed() => changed.unwrap(),
+                    changed = snapshots.changed() => changed.unwrap(),
+                }
+            }
         })
         .await;
     }

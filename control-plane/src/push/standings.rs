@@ -1,0 +1,71 @@
+//! What all filter workers have, in numbers: those of one scope and one version are alike.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::scope::Scope;
+
+/// The version that a worker has and did not refuse; none before its first.
+pub(super) type Standing = Option<String>;
+
+/// How many workers stand where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standings {
+    by_scope: BTreeMap<Arc<Scope>, BTreeMap<Standing, usize>>,
+}
+
+impl Standings {
+    pub(super) fn add(&mut self, scope: &Arc<Scope>, standing: Standing, n_workers: usize) {
+        if n_workers > 0 {
+            let of_scope = self.by_scope.entry(Arc::clone(scope)).or_default();
+            let now = of_scope.entry(standing).or_default();
+            *now = now.saturating_add(n_workers);
+        }
+    }
+
+    pub(super) fn remove_one(&mut self, scope: &Arc<Scope>, standing: &Standing) {
+        let Some(of_scope) = self.by_scope.get_mut(scope) else {
+            return;
+        };
+        if let Some(now) = of_scope.get_mut(standing) {
+            *now = now.saturating_sub(1);
+            if *now == 0 {
+                of_scope.remove(standing);
+            }
+        }
+        if of_scope.is_empty() {
+            self.by_scope.remove(scope);
+        }
+    }
+
+    /// Scope by scope.
+    pub(super) fn scopes(&self) -> impl Iterator<Item = (&Arc<Scope>, &BTreeMap<Standing, usize>)> {
+        self.by_scope.iter()
+    }
+
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<Scope>, &Standing, usize)> {
+        self.by_scope.iter().flat_map(|(scope, of_scope)| {
+            let in_scope = of_scope.iter();
+            in_scope.map(move |(standing, n_workers)| (scope, standing, *n_workers))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_and_went_leaves_nothing() {
+        let (scope, mut standings) = (Arc::new(Scope::default()), Standings::default());
+        standings.add(&scope, None, 2);
+        standings.add(&scope, Some("1".to_owned()), 1);
+        standings.add(&scope, Some("2".to_owned()), 0);
+        standings.remove_one(&scope, &None);
+        let now: Vec<_> = standings.iter().map(|(_, at, n)| (at.clone(), n)).collect();
+        assert_eq!(now, [(None, 1), (Some("1".to_owned()), 1)]);
+        standings.remove_one(&scope, &None);
+        standings.remove_one(&scope, &Some("1".to_owned()));
+        assert_eq!(standings, Standings::default());
+    }
+}
