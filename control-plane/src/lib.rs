@@ -19,6 +19,7 @@ pub mod push;
 pub mod snapshot;
 pub mod source;
 pub mod wanted;
+pub mod writers;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 

@@ -1,0 +1,121 @@
+//! What is written to Kubernetes: ScaledObjects, Events and the status of each WakePolicy. By the leader only.
+//!
+//! ```text
+//! snapshot ─┬─► scaled_objects ─┐ what a user has to know
+//!           ├─► explain ────────┼─► events
+//!           └─► policies        │
+//!            findings ──────────┘
+//! ```
+
+mod events;
+mod explain;
+mod metrics;
+mod mirror;
+mod notices;
+mod policies;
+mod scaled_objects;
+mod write;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use kube::{Api, Client};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub use self::metrics::WriterMetrics;
+
+use self::{
+    events::Events, explain::Explain, notices::Notices, policies::Policies,
+    scaled_objects::ScaledObjects,
+};
+use crate::{config::Kubernetes, leader::Leadership, push::Acks, snapshot::Snapshot};
+
+/// Under which name fields are ours.
+const FIELD_MANAGER: &str = "wakegate";
+
+/// How Events and the status of policies name us.
+const CONTROLLER: &str = "wakegate.dev/control-plane";
+
+/// The label of what is ours, and its value.
+const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "wakegate");
+
+/// A write that takes longer has failed. Admission webhooks get 10 s from the API server, 30 s at most.
+const WRITE_LIMIT: Duration = Duration::from_secs(35);
+
+/// Everything that is written.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "kube's client has none")]
+pub struct Writers {
+    /// What the flags say.
+    pub config: Kubernetes,
+    /// The way to the API server.
+    pub client: Client,
+    /// What is wanted.
+    pub snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
+    /// What filters have.
+    pub acks: Acks,
+    /// Whether anything may be written.
+    pub leadership: Leadership,
+    /// What is counted.
+    pub metrics: WriterMetrics,
+}
+
+impl Writers {
+    /// Writes whenever this replica leads, until the shutdown.
+    ///
+    /// # Errors
+    /// None so far: what cannot be written is tried again.
+    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let mut leadership = self.leadership.clone();
+        loop {
+            tokio::select! {
+                () = leadership.acquired() => {}
+                () = shutdown.cancelled() => return Ok(()),
+            }
+            // Dropping the work drops what is in flight.
+            tokio::select! {
+                () = self.lead() => {}
+                () = leadership.lost() => {}
+                () = shutdown.cancelled() => return Ok(()),
+            }
+        }
+    }
+
+    /// Never ends by itself.
+    async fn lead(&self) {
+        let notices = Notices::default();
+        let scaled_objects = ScaledObjects::new(self, notices.clone());
+        let explain = Explain::new(self, notices.clone());
+        let policies = Policies::new(self);
+        let events = Events::new(self, notices);
+        tokio::join!(
+            scaled_objects.run(),
+            explain.run(),
+            policies.run(),
+            events.run()
+        );
+    }
+}
+
+/// An API for each namespace, or one for all.
+fn apis<K>(
+    namespaces: &BTreeSet<String>,
+    of_one: impl Fn(&str) -> Api<K>,
+    of_all: impl FnOnce() -> Api<K>,
+) -> Vec<(Option<&str>, Api<K>)> {
+    if namespaces.is_empty() {
+        return vec![(None, of_all())];
+    }
+    let names = namespaces.iter().map(String::as_str);
+    names.map(|name| (Some(name), of_one(name))).collect()
+}
+
+/// Waits for news; for ever when there will be none.
+///
+/// # Cancel safety
+/// Nothing is lost: a value counts as seen only when this returns.
+async fn changed<T>(receiver: &mut watch::Receiver<T>) {
+    if receiver.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,331 @@
+//! A ScaledObject for each workload: made when filters count for it, kept as it is to be, deleted when
+//! nobody wants it.
+//!
+//! Server-side apply, never by force: a field that a user, or a tool of theirs, has is theirs.
+
+mod manifest;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use kube::{
+    Api, Client,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
+    runtime::watcher,
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+use self::{
+    manifest::{Common, Manifest, Observed, api_resource},
+    plan::{Attempt, Due, Step, step},
+};
+use super::{
+    FIELD_MANAGER, MANAGED_BY, Writers, changed,
+    metrics::{WriteOutcome, WriterMetrics, Written},
+    mirror::Mirror,
+    notices::{Notice, Notices, Topic},
+    write::{Unwritten, write},
+};
+use crate::{
+    leader::Leadership,
+    object::{Kind, ObjectId},
+    push::Acks,
+    snapshot::Snapshot,
+    wanted::WantedScaledObject,
+};
+
+/// Writes at once. KEDA's webhook looks at each, and others need the API server too.
+const MAX_WRITES: usize = 8;
+
+/// The writer of ScaledObjects, for one term as leader.
+pub(super) struct ScaledObjects {
+    client: Client,
+    snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
+    acks: Acks,
+    leadership: Leadership,
+    metrics: WriterMetrics,
+    notices: Notices,
+    common: Common,
+    /// How long filters may take to have a route before it is news.
+    patience: Duration,
+    mirror: Mirror<DynamicObject, Observed>,
+    wanted: BTreeMap<ObjectId, Arc<WantedScaledObject>>,
+    attempts: BTreeMap<ObjectId, Attempt>,
+    writes: FuturesUnordered<BoxFuture<'static, (ObjectId, Result<Done, Unwritten>)>>,
+}
+
+/// What a write did.
+enum Done {
+    Applied(Box<DynamicObject>),
+    Deleted,
+    /// The term was over.
+    NotLeader,
+}
+
+impl ScaledObjects {
+    pub(super) fn new(writers: &Writers, notices: Notices) -> Self {
+        let config = &writers.config;
+        let (client, resource) = (writers.client.clone(), api_resource());
+        let apis = super::apis(
+            &config.namespaces,
+            |namespace| Api::namespaced_with(client.clone(), namespace, &resource),
+            || Api::all_with(client.clone(), &resource),
+        );
+        let ours = watcher::Config::default().labels(&format!("{}={}", MANAGED_BY.0, MANAGED_BY.1));
+        let mirror = Mirror::new(Kind::ScaledObject, apis, &ours, |object| {
+            Some(Observed::new(object))
+        });
+        Self {
+            snapshots: writers.snapshots.clone(),
+            acks: writers.acks.clone(),
+            leadership: writers.leadership.clone(),
+            metrics: writers.metrics.clone(),
+            notices,
+            common: Common {
+                scaler_address: config.scaler_address.as_str().into(),
+                polling_interval: config.polling_interval,
+            },
+            patience: config.explain_after,
+            mirror,
+            wanted: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            writes: FuturesUnordered::new(),
+            client,
+        }
+    }
+
+    /// Writes until it is dropped.
+    pub(super) async fn run(mut self) {
+        let mut acks_changed = self.acks.changed();
+        self.snapshots.mark_changed();
+        let mut next = None;
+        loop {
+            tokio::select! {
+                () = changed(&mut self.snapshots) => self.read_wanted(),
+                () = changed(&mut acks_changed) => {}
+                () = self.mirror.changed() => {}
+                Some((id, result)) = self.writes.next() => self.written(&id, result),
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+            }
+            next = self.round();
+        }
+    }
+
+    fn read_wanted(&mut self) {
+        let snapshot = self.snapshots.borrow_and_update().clone();
+        let wanted = snapshot
+            .iter()
+            .flat_map(|snapshot| snapshot.scaled_objects.values());
+        self.wanted = wanted
+            .map(|wanted| (id_of(wanted), Arc::clone(wanted)))
+            .collect();
+    }
+
+    /// Begins every write that is due; returns when the next one is.
+    fn round(&mut self) -> Option<Instant> {
+        let snapshot = self.snapshots.borrow().clone()?;
+        if !self.mirror.is_synced() {
+            return None;
+        }
+        let (now, mut next) = (Instant::now(), None::<Instant>);
+        let ids: BTreeSet<ObjectId> = self
+            .wanted
+            .keys()
+            .chain(self.mirror.objects().keys())
+            .chain(self.attempts.keys())
+            .cloned()
+            .collect();
+        for id in ids {
+            if self.writes.len() >= MAX_WRITES {
+                // The end of a write begins the next round.
+                break;
+            }
+            if let Some(at) = self.look(&id, &snapshot, now) {
+                next = Some(next.map_or(at, |next| next.min(at)));
+            }
+        }
+        next
+    }
+
+    /// Looks at one ScaledObject; returns when to look again, if that is known.
+    fn look(&mut self, id: &ObjectId, snapshot: &Arc<Snapshot>, now: Instant) -> Option<Instant> {
+        let wanted = self.wanted.get(id);
+        let observed = self.mirror.objects().get(id);
+        let attempt = self.attempts.entry(id.clone()).or_default();
+        match attempt.due(now, wanted, observed) {
+            Due::Now => {}
+            Due::At(at) => return Some(at),
+            Due::Later if wanted.is_none() && observed.is_none() && !attempt.is_running() => {
+                self.attempts.remove(id);
+                self.notices
+                    .set(Topic::ScaledObject(id.clone()), Vec::new());
+                return None;
+            }
+            Due::Later => return None,
+        }
+        let manifest = wanted.map(|wanted| Manifest::new(wanted, &self.common));
+        let applied = wanted.filter(|_| observed.is_none());
+        let applied = applied.map(|wanted| self.acks.applied(snapshot, &wanted.origins));
+        match step(manifest.as_ref(), observed.map(Arc::as_ref), applied) {
+            Step::Nothing => {
+                attempt.settle(observed);
+                self.notices
+                    .set(Topic::ScaledObject(id.clone()), Vec::new());
+            }
+            Step::AwaitFilters(missing) => {
+                let tell_at = attempt.awaits(now) + self.patience;
+                if tell_at > now {
+                    return Some(tell_at);
+                }
+                self.notify(id, Some(("NoFilter", missing.text())));
+            }
+            Step::Apply => {
+                attempt.begin();
+                if let Some(manifest) = manifest {
+                    self.apply(id.clone(), manifest);
+                }
+            }
+            Step::Delete => {
+                attempt.begin();
+                let uid = observed.map(|observed| observed.uid.clone());
+                self.delete(id.clone(), uid);
+            }
+        }
+        None
+    }
+
+    fn apply(&self, id: ObjectId, manifest: Manifest) {
+        let (api, leadership) = (self.api(&id), self.leadership.clone());
+        self.writes.push(Box::pin(async move {
+            if !leadership.is_leader() {
+                return (id, Ok(Done::NotLeader));
+            }
+            let params = PatchParams::apply(FIELD_MANAGER);
+            let patch = Patch::Apply(manifest.as_value());
+            let result = write(api.patch(&id.name, &params, &patch)).await;
+            (id, result.map(|object| Done::Applied(Box::new(object))))
+        }));
+    }
+
+    fn delete(&self, id: ObjectId, uid: Option<String>) {
+        let (api, leadership) = (self.api(&id), self.leadership.clone());
+        self.writes.push(Box::pin(async move {
+            if !leadership.is_leader() {
+                return (id, Ok(Done::NotLeader));
+            }
+            // Not another one that took its name.
+            let params = DeleteParams::default().preconditions(Preconditions {
+                uid,
+                resource_version: None,
+            });
+            let result = match write(api.delete(&id.name, &params)).await {
+                Ok(_) | Err(Unwritten::Absent) => Ok(Done::Deleted),
+                Err(error) => Err(error),
+            };
+            (id, result)
+        }));
+    }
+
+    fn api(&self, id: &ObjectId) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &id.namespace, &api_resource())
+    }
+
+    fn written(&mut self, id: &ObjectId, result: Result<Done, Unwritten>) {
+        let (now, object) = (Instant::now(), id.to_string());
+        let outcome = result
+            .as_ref()
+            .map_or_else(Unwritten::outcome, |_| WriteOutcome::Done);
+        let attempt = self.attempts.entry(id.clone()).or_default();
+        let notice = match result {
+            Ok(Done::NotLeader) => return attempt.failed(now),
+            Ok(Done::Applied(written)) => {
+                tracing::info!(object, "applied");
+                self.mirror.put(*written);
+                attempt.settle(self.mirror.objects().get(id));
+                None
+            }
+            Ok(Done::Deleted) => {
+                tracing::info!(object, "deleted, since nobody wants it");
+                attempt.settle(self.mirror.objects().get(id));
+                None
+            }
+            Err(Unwritten::Conflict(who)) => {
+                tracing::warn!(
+                    object,
+                    who,
+                    "somebody else has a field of it: left as it is"
+                );
+                attempt.conflicted(now);
+                Some(conflict_text(id, &who))
+            }
+            Err(Unwritten::Refused(error)) => {
+                tracing::warn!(object, error, "refused");
+                attempt.failed(now);
+                Some((
+                    "ScaledObjectRefused",
+                    format!("{object} was refused: {error}"),
+                ))
+            }
+            Err(Unwritten::Absent) => {
+                tracing::debug!(object, "KEDA or the namespace is gone");
+                attempt.failed(now);
+                None
+            }
+            Err(Unwritten::Failed(error)) => {
+                tracing::warn!(object, error, "not written, trying again");
+                attempt.failed(now);
+                None
+            }
+        };
+        self.metrics.wrote(Written::ScaledObject, outcome);
+        self.notify(id, notice);
+    }
+
+    /// Tells the Services of a ScaledObject, or takes back what they were told.
+    fn notify(&self, id: &ObjectId, notice: Option<(&'static str, String)>) {
+        let wanted = self.wanted.get(id);
+        let owners = wanted.iter().flat_map(|wanted| &wanted.owners);
+        let services = owners.map(|owner| {
+            ObjectId::new(
+                Kind::Service,
+                Arc::clone(&id.namespace),
+                owner.name.as_str(),
+            )
+        });
+        let notices = notice.map_or_else(Vec::new, |(reason, text)| {
+            let notice = |object| Notice {
+                object,
+                reason,
+                text: text.clone(),
+            };
+            services.map(notice).collect()
+        });
+        self.notices.set(Topic::ScaledObject(id.clone()), notices);
+    }
+}
+
+fn id_of(wanted: &WantedScaledObject) -> ObjectId {
+    ObjectId::new(
+        Kind::ScaledObject,
+        Arc::clone(&wanted.namespace),
+        wanted.name.as_str(),
+    )
+}
+
+fn conflict_text(id: &ObjectId, who: &str) -> (&'static str, String) {
+    let text = format!(
+        "{id} is left as it is, because others have fields of it: {who}; let them go, or write all of it \
+         yourself and say wakegate.dev/scaled-object: external"
+    );
+    ("ScaledObjectConflict", text)
+}

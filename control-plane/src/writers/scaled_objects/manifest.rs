@@ -1,0 +1,235 @@
+//! A ScaledObject as it is to be, as it is, and whether the two agree.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::super::{FIELD_MANAGER, MANAGED_BY};
+use crate::{object::Kind, wanted::WantedScaledObject};
+
+/// Carries the digest of what was applied last: a field that is no longer wanted shows nowhere else.
+const APPLIED: &str = "wakegate.dev/applied";
+
+/// What is the same in all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Common {
+    /// Where KEDA finds the scaler.
+    pub(super) scaler_address: Arc<str>,
+    pub(super) polling_interval: Duration,
+}
+
+/// A ScaledObject as it is to be.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Manifest(Value);
+
+/// A ScaledObject as it is, as far as it is compared.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Observed {
+    pub(super) uid: String,
+    /// Whether we have made it: by its label and by who owns its fields.
+    pub(super) is_ours: bool,
+    /// Whether it was deleted and waits for KEDA to let it go.
+    pub(super) is_going: bool,
+    content: Value,
+}
+
+/// The kind, for a client.
+pub(super) fn api_resource() -> ApiResource {
+    let kind = Kind::ScaledObject.as_str();
+    ApiResource::from_gvk_with_plural(
+        &GroupVersionKind::gvk("keda.sh", "v1alpha1", kind),
+        "scaledobjects",
+    )
+}
+
+impl Manifest {
+    pub(super) fn new(wanted: &WantedScaledObject, common: &Common) -> Self {
+        let mut metadata = wanted.trigger_metadata(common.polling_interval);
+        let scaler_address = common.scaler_address.as_ref().to_owned();
+        metadata.insert("scalerAddress".to_owned(), scaler_address);
+        let owner = |owner: &crate::wanted::Owner| json!({"apiVersion": "v1", "kind": "Service", "name": owner.name, "uid": owner.uid});
+        let owners = wanted.owners.iter().filter(|owner| !owner.uid.is_empty());
+        let owners: Vec<Value> = owners.map(owner).collect();
+        let mut manifest = json!({
+            "apiVersion": Kind::ScaledObject.api_version(),
+            "kind": Kind::ScaledObject.as_str(),
+            "metadata": {
+                "name": wanted.name,
+                "namespace": &*wanted.namespace,
+                "labels": {MANAGED_BY.0: MANAGED_BY.1},
+                "annotations": wanted.annotations,
+                "ownerReferences": owners,
+            },
+            "spec": {
+                "scaleTargetRef": {
+                    "apiVersion": wanted.target.api_version,
+                    "kind": wanted.target.kind,
+                    "name": wanted.target.name,
+                },
+                "pollingInterval": seconds(common.polling_interval),
+                "cooldownPeriod": seconds(wanted.cooldown),
+                "initialCooldownPeriod": seconds(wanted.initial_cooldown),
+                "minReplicaCount": wanted.min_replicas,
+                "maxReplicaCount": wanted.max_replicas,
+                // Without it a ScaledObject that is deleted at zero leaves its workload there.
+                "advanced": {"restoreToOriginalReplicaCount": true},
+                "triggers": [{"type": "external-push", "metadata": metadata}],
+            },
+        });
+        let digest = digest(&manifest);
+        if let Some(annotations) = manifest.pointer_mut("/metadata/annotations") {
+            annotations[APPLIED] = digest.into();
+        }
+        Self(manifest)
+    }
+
+    /// What is sent.
+    pub(super) fn as_value(&self) -> &Value {
+        &self.0
+    }
+
+    /// Whether an object is as this says. What others added to it does not matter.
+    pub(super) fn agrees_with(&self, observed: &Observed) -> bool {
+        includes(&observed.content, &self.0)
+    }
+}
+
+impl Observed {
+    pub(super) fn new(object: DynamicObject) -> Self {
+        let DynamicObject { metadata, data, .. } = object;
+        let managers = metadata.managed_fields.iter().flatten();
+        let is_applied = managers.into_iter().any(|entry| {
+            entry.manager.as_deref() == Some(FIELD_MANAGER)
+                && entry.operation.as_deref() == Some("Apply")
+        });
+        let labels = metadata.labels.as_ref();
+        let label = labels.and_then(|labels| labels.get(MANAGED_BY.0));
+        let is_labelled = label.is_some_and(|label| label == MANAGED_BY.1);
+        let content = json!({
+            "apiVersion": Kind::ScaledObject.api_version(),
+            "kind": Kind::ScaledObject.as_str(),
+            "metadata": {
+                "name": metadata.name,
+                "namespace": metadata.namespace,
+                "labels": metadata.labels.unwrap_or_default(),
+                "annotations": metadata.annotations.unwrap_or_default(),
+                "ownerReferences": metadata.owner_references.unwrap_or_default(),
+            },
+            "spec": data.get("spec"),
+        });
+        Self {
+            uid: metadata.uid.unwrap_or_default(),
+            is_ours: is_applied && is_labelled,
+            is_going: metadata.deletion_timestamp.is_some(),
+            content,
+        }
+    }
+}
+
+/// Whether all of `part` is in `whole`. Of lists of objects with a `uid`, in any order; others whole.
+fn includes(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => part
+            .iter()
+            .all(|(key, part)| whole.get(key).is_some_and(|whole| includes(whole, part))),
+        (Value::Array(whole), Value::Array(part)) => {
+            let is_set = part.iter().all(|part| part.get("uid").is_some());
+            if is_set {
+                return part
+                    .iter()
+                    .all(|part| whole.iter().any(|whole| includes(whole, part)));
+            }
+            let mut pairs = whole.iter().zip(part);
+            whole.len() == part.len() && pairs.all(|(whole, part)| includes(whole, part))
+        }
+        (whole, part) => whole == part,
+    }
+}
+
+fn digest(manifest: &Value) -> String {
+    let digest = Sha256::digest(manifest.to_string());
+    let bytes = digest.iter().take(8);
+    bytes.fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// Whole seconds, never shorter than asked for.
+fn seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::writers::scaled_objects::tests::{common, observed, wanted};
+
+    #[test]
+    fn an_object_agrees_whatever_others_add_to_it() {
+        let manifest = Manifest::new(&wanted(), &common());
+        let other = json!({"apiVersion": "v1", "kind": "X", "name": "x", "uid": "x"});
+        let observed = observed(&manifest, |object| {
+            object["spec"]["idleReplicaCount"] = 0.into();
+            let owners = object["metadata"]["ownerReferences"].as_array_mut();
+            owners.unwrap().insert(0, other);
+        });
+        assert!(manifest.agrees_with(&observed));
+    }
+
+    #[test]
+    fn an_object_disagrees_when_a_field_of_ours_is_another() {
+        let manifest = Manifest::new(&wanted(), &common());
+        for (pointer, value) in [
+            ("/spec/maxReplicaCount", json!(7)),
+            ("/spec/triggers/0/metadata/scalerAddress", json!("other:1")),
+            ("/spec/triggers", json!([])),
+            ("/metadata/ownerReferences", json!([])),
+            ("/metadata/labels", json!({})),
+        ] {
+            let observed = observed(&manifest, |object| {
+                *object.pointer_mut(pointer).unwrap() = value;
+            });
+            assert!(!manifest.agrees_with(&observed), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_longer_wanted_shows_as_well() {
+        let mut before = wanted();
+        let annotation = ("autoscaling.keda.sh/paused".to_owned(), "true".to_owned());
+        before.annotations.extend([annotation]);
+        let observed = observed(&Manifest::new(&before, &common()), |_| {});
+        let now = Manifest::new(&wanted(), &common());
+        assert!(!now.agrees_with(&observed));
+    }
+
+    #[test]
+    fn only_what_we_applied_under_our_label_is_ours() {
+        let manifest = Manifest::new(&wanted(), &common());
+        assert!(observed(&manifest, |_| {}).is_ours);
+        let of_kubectl = observed(&manifest, |object| {
+            object["metadata"]["managedFields"][0]["manager"] = "kubectl".into();
+        });
+        assert!(!of_kubectl.is_ours);
+        let unlabelled = observed(&manifest, |object| {
+            object["metadata"]["labels"] = json!({});
+        });
+        assert!(!unlabelled.is_ours);
+    }
+
+    #[test]
+    fn a_manifest_has_what_keda_needs() {
+        let manifest = Manifest::new(&wanted(), &common());
+        let value = manifest.as_value();
+        assert_eq!(value["spec"]["initialCooldownPeriod"], 300);
+        // Rounded up: half a second less is a cooldown that is too short.
+        assert_eq!(value["spec"]["cooldownPeriod"], 3);
+        let trigger = &value["spec"]["triggers"][0];
+        assert_eq!(trigger["type"], "external-push");
+        assert_eq!(trigger["metadata"]["scalerAddress"], "scaler:9090");
+        let owner = &value["metadata"]["ownerReferences"];
+        let expected =
+            json!([{"apiVersion": "v1", "kind": "Service", "name": "web", "uid": "svc-1"}]);
+        assert_eq!(*owner, expected);
+    }
+}

@@ -1,0 +1,277 @@
+//! What is to be done about one ScaledObject, and when again.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::manifest::{Manifest, Observed};
+use crate::{push::Applied, wanted::WantedScaledObject};
+
+/// What a write that failed waits at first, doubled each time.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// What it waits at most.
+const LAST_RETRY: Duration = Duration::from_mins(5);
+
+/// When a field that somebody else has is tried again although nothing changed: its owner may have let
+/// it go without touching it.
+const CONFLICT_RETRY: Duration = Duration::from_mins(10);
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is as it is to be, or not ours, or on its way out.
+    Nothing,
+    /// Filters do not have its routes yet: idle would be said of it, and KEDA put it to sleep at once.
+    AwaitFilters(Missing),
+    /// It is missing, or it differs.
+    Apply,
+    /// Nobody wants it.
+    Delete,
+}
+
+/// Which filters are awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// There is none.
+    All,
+    /// These many are behind.
+    Some(usize),
+}
+
+/// What was tried last, and with what.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Attempt {
+    wanted: Option<Arc<WantedScaledObject>>,
+    observed: Option<Arc<Observed>>,
+    state: State,
+    n_failures: u32,
+    awaits_since: Option<Instant>,
+}
+
+/// Where an attempt stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// Not looked at yet.
+    #[default]
+    New,
+    /// A write is under way.
+    Running,
+    /// Nothing is left to be done, unless one of the two changes.
+    Settled,
+    /// To be tried again.
+    Until(Instant),
+}
+
+/// Whether an attempt is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    Now,
+    /// Not before.
+    At(Instant),
+    /// Not before something changes.
+    Later,
+}
+
+/// Decides for one ScaledObject. `applied` is needed for one that is wanted and not there.
+pub(super) fn step(
+    wanted: Option<&Manifest>,
+    observed: Option<&Observed>,
+    applied: Option<Applied>,
+) -> Step {
+    match (wanted, observed) {
+        (None, Some(observed)) if observed.is_ours && !observed.is_going => Step::Delete,
+        (None, _) => Step::Nothing,
+        (Some(_), None) => match applied {
+            Some(Applied::All) => Step::Apply,
+            Some(Applied::Waiting { n_behind }) => Step::AwaitFilters(Missing::Some(n_behind)),
+            Some(Applied::NoWorker) | None => Step::AwaitFilters(Missing::All),
+        },
+        // Once KEDA has let it go, it is missing.
+        (Some(_), Some(observed)) if observed.is_going => Step::Nothing,
+        (Some(wanted), Some(observed)) if wanted.agrees_with(observed) => Step::Nothing,
+        (Some(_), Some(_)) => Step::Apply,
+    }
+}
+
+impl Missing {
+    /// What a user has to know.
+    pub(super) fn text(self) -> String {
+        let why = match self {
+            Self::All => "no Envoy with Wakegate's filter that serves it is connected".to_owned(),
+            Self::Some(n_behind) => {
+                format!("{n_behind} workers of Envoys that serve it have not taken in its routes")
+            }
+        };
+        format!("no ScaledObject is made for it, so that nothing goes to zero uncounted: {why}")
+    }
+}
+
+impl Attempt {
+    /// Whether to look again, given what is wanted and what is there.
+    pub(super) fn due(
+        &mut self,
+        now: Instant,
+        wanted: Option<&Arc<WantedScaledObject>>,
+        observed: Option<&Arc<Observed>>,
+    ) -> Due {
+        if self.state == State::Running {
+            return Due::Later;
+        }
+        if !is_same(self.wanted.as_ref(), wanted) || !is_same(self.observed.as_ref(), observed) {
+            *self = Self {
+                wanted: wanted.cloned(),
+                observed: observed.cloned(),
+                ..Self::default()
+            };
+        }
+        match self.state {
+            State::Running | State::Settled => Due::Later,
+            State::Until(at) if at > now => Due::At(at),
+            State::New | State::Until(_) => Due::Now,
+        }
+    }
+
+    /// It waits for filters; since when.
+    pub(super) fn awaits(&mut self, now: Instant) -> Instant {
+        *self.awaits_since.get_or_insert(now)
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.state == State::Running
+    }
+
+    /// A write begins.
+    pub(super) fn begin(&mut self) {
+        self.state = State::Running;
+    }
+
+    /// It is done. `observed` is what came of it.
+    pub(super) fn settle(&mut self, observed: Option<&Arc<Observed>>) {
+        self.observed = observed.cloned();
+        self.state = State::Settled;
+        self.n_failures = 0;
+    }
+
+    /// Somebody else has a field.
+    pub(super) fn conflicted(&mut self, now: Instant) {
+        self.state = State::Until(now + CONFLICT_RETRY);
+    }
+
+    /// It was refused, or nobody answered.
+    pub(super) fn failed(&mut self, now: Instant) {
+        let factor = 2_u32.saturating_pow(self.n_failures);
+        let wait = FIRST_RETRY.saturating_mul(factor).min(LAST_RETRY);
+        self.n_failures = self.n_failures.saturating_add(1);
+        self.state = State::Until(now + wait);
+    }
+}
+
+fn is_same<T>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::writers::scaled_objects::tests::{common, observed, wanted};
+
+    fn decide(wanted: Option<&Manifest>, observed: Option<&Observed>, applied: Applied) -> Step {
+        step(wanted, observed, Some(applied))
+    }
+
+    #[test]
+    fn a_new_one_waits_for_the_filters_and_an_old_one_does_not() {
+        let manifest = Manifest::new(&wanted(), &common());
+        let waiting = Applied::Waiting { n_behind: 1 };
+        for (applied, expected) in [
+            (Applied::NoWorker, Step::AwaitFilters(Missing::All)),
+            (waiting, Step::AwaitFilters(Missing::Some(1))),
+            (Applied::All, Step::Apply),
+        ] {
+            assert_eq!(decide(Some(&manifest), None, applied), expected);
+        }
+        let same = observed(&manifest, |_| {});
+        let other = observed(&manifest, |object| {
+            object["spec"]["maxReplicaCount"] = 7.into();
+        });
+        for applied in [Applied::NoWorker, waiting, Applied::All] {
+            let decided = decide(Some(&manifest), Some(&same), applied);
+            assert_eq!(decided, Step::Nothing);
+            let decided = decide(Some(&manifest), Some(&other), applied);
+            assert_eq!(decided, Step::Apply);
+        }
+    }
+
+    #[test]
+    fn only_ours_is_deleted_and_once() {
+        let manifest = Manifest::new(&wanted(), &common());
+        let ours = observed(&manifest, |_| {});
+        assert_eq!(decide(None, Some(&ours), Applied::NoWorker), Step::Delete);
+        let foreign = observed(&manifest, |object| {
+            object["metadata"]["managedFields"] = json!([]);
+        });
+        assert_eq!(decide(None, Some(&foreign), Applied::All), Step::Nothing);
+        let going = observed(&manifest, |object| {
+            object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+        });
+        assert_eq!(decide(None, Some(&going), Applied::All), Step::Nothing);
+        let decided = decide(Some(&manifest), Some(&going), Applied::All);
+        assert_eq!(decided, Step::Nothing);
+    }
+
+    #[test]
+    fn a_failure_is_tried_again_later_and_later() {
+        let (mut now, wanted, mut attempt) =
+            (Instant::now(), Arc::new(wanted()), Attempt::default());
+        let mut waits = Vec::new();
+        for _ in 0..11 {
+            assert_eq!(attempt.due(now, Some(&wanted), None), Due::Now);
+            attempt.begin();
+            assert_eq!(attempt.due(now, Some(&wanted), None), Due::Later);
+            attempt.failed(now);
+            let Due::At(at) = attempt.due(now, Some(&wanted), None) else {
+                panic!("not to be tried again");
+            };
+            waits.push((at - now).as_secs());
+            now = at;
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    }
+
+    #[test]
+    fn a_conflict_rests_until_something_changes() {
+        let manifest = Manifest::new(&wanted(), &common());
+        let (now, wanted) = (Instant::now(), Arc::new(wanted()));
+        let there = Arc::new(observed(&manifest, |_| {}));
+        let mut attempt = Attempt::default();
+        assert_eq!(attempt.due(now, Some(&wanted), Some(&there)), Due::Now);
+        attempt.begin();
+        attempt.conflicted(now);
+        let at = now + Duration::from_mins(10);
+        assert_eq!(attempt.due(now, Some(&wanted), Some(&there)), Due::At(at));
+        assert_eq!(attempt.due(at, Some(&wanted), Some(&there)), Due::Now);
+        attempt.conflicted(now);
+        let changed = Arc::new(observed(&manifest, |_| {}));
+        assert_eq!(attempt.due(now, Some(&wanted), Some(&changed)), Due::Now);
+    }
+
+    #[test]
+    fn what_was_applied_is_looked_at_again_when_it_changes() {
+        let manifest = Manifest::new(&wanted(), &common());
+        let (now, wanted) = (Instant::now(), Arc::new(wanted()));
+        let written = Arc::new(observed(&manifest, |_| {}));
+        let mut attempt = Attempt::default();
+        assert_eq!(attempt.due(now, Some(&wanted), None), Due::Now);
+        attempt.begin();
+        attempt.settle(Some(&written));
+        assert_eq!(attempt.due(now, Some(&wanted), Some(&written)), Due::Later);
+        assert_eq!(attempt.due(now, Some(&wanted), None), Due::Now);
+    }
+}
