@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{index::Index, object::Kind, snapshot::Snapshot};
+use crate::{index::Index, object::Kind, snapshot::Snapshot, writers::WriterMetrics};
 
 /// The metrics of the control plane. A clone is a handle to the same.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Metrics {
     eds_responses: Counter,
     eds_refusals: Counter,
     leader: Gauge,
+    /// Those of what is written to Kubernetes.
+    pub writers: WriterMetrics,
 }
 
 /// What an update brings.
@@ -82,7 +84,7 @@ const RELOAD_BUCKETS: [f64; 8] = [0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.1, 1.0
 impl Metrics {
     /// Adds all metrics to `registry`.
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self {
+        let mut metrics = Self {
             reloads: Counter::default(),
             reload_seconds: Histogram::new(RELOAD_BUCKETS),
             objects: Family::default(),
@@ -96,10 +98,12 @@ impl Metrics {
             eds_responses: Counter::default(),
             eds_refusals: Counter::default(),
             leader: Gauge::default(),
+            writers: WriterMetrics::default(),
         };
         let all = registry.sub_registry_with_prefix("wakegate_control_plane");
         metrics.register_watches(all);
         metrics.register_eds(all);
+        metrics.writers = WriterMetrics::register(all);
         all.register(
             "reloads",
             "Times that changes were taken in",

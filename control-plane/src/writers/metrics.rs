@@ -47,10 +47,9 @@ struct FoundLabel {
 }
 
 impl WriterMetrics {
-    /// Adds all metrics to `registry`.
-    pub fn register(registry: &mut Registry) -> Self {
+    /// Adds them to those of the control plane.
+    pub(crate) fn register(all: &mut Registry) -> Self {
         let metrics = Self::default();
-        let all = registry.sub_registry_with_prefix("wakegate_control_plane");
         all.register(
             "writes",
             "Objects written to Kubernetes",

@@ -178,7 +178,7 @@ where
         let kind = self.kind.as_str();
         let is_absent = matches!(
             error,
-            watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.is_not_found()
+            watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404
         );
         if !is_absent {
             tracing::warn!(kind, %error, "watch failed, trying again");

@@ -28,6 +28,7 @@ use crate::{
     object::{Kind, ObjectId},
     push::Acks,
     snapshot::Snapshot,
+    wanted::{AncestorVerdict, PolicyVerdict},
 };
 
 /// When a status that could not be written is tried again.
@@ -41,6 +42,9 @@ pub(super) struct Policies {
     leadership: Leadership,
     metrics: WriterMetrics,
     mirror: Mirror<WakePolicy, Observed>,
+    /// What the index says of each policy, and the snapshot that said it first: in a table that never rests no
+    /// filter has the newest.
+    first: BTreeMap<ObjectId, (Arc<PolicyVerdict>, Arc<Snapshot>)>,
     /// What could not be written, and from when on it is tried again.
     failed: BTreeMap<ObjectId, Instant>,
 }
@@ -74,6 +78,7 @@ impl Policies {
             leadership: writers.leadership.clone(),
             metrics: writers.metrics.clone(),
             mirror,
+            first: BTreeMap::new(),
             failed: BTreeMap::new(),
             client,
         }
@@ -100,13 +105,22 @@ impl Policies {
 
     async fn round(&mut self, snapshot: &Arc<Snapshot>) {
         let now = Instant::now();
+        self.first.retain(|id, (verdict, _)| {
+            let still = snapshot.policies.get(id);
+            still.is_some_and(|still| Arc::ptr_eq(still, verdict))
+        });
+        for (id, verdict) in &snapshot.policies {
+            self.first
+                .entry(id.clone())
+                .or_insert_with(|| (Arc::clone(verdict), Arc::clone(snapshot)));
+        }
         self.failed.retain(|_, at| *at > now);
         let mut due = Vec::new();
         for (id, observed) in self.mirror.objects() {
             if self.failed.contains_key(id) {
                 continue;
             }
-            if let Some(next) = self.next(id, observed, snapshot) {
+            if let Some(next) = self.next(id, observed) {
                 due.push((id.clone(), Arc::clone(observed), next));
             }
         }
@@ -117,16 +131,9 @@ impl Policies {
 
     /// The ancestors that are to be written; none where they stand there already, or where the index has
     /// not seen the policy as it is.
-    fn next(
-        &self,
-        id: &ObjectId,
-        observed: &Observed,
-        snapshot: &Arc<Snapshot>,
-    ) -> Option<Vec<PolicyAncestor>> {
-        let verdict = snapshot.policies.get(id)?;
-        let applied = |ancestor: &crate::wanted::AncestorVerdict| {
-            self.acks.applied(snapshot, &ancestor.origins)
-        };
+    fn next(&self, id: &ObjectId, observed: &Observed) -> Option<Vec<PolicyAncestor>> {
+        let (verdict, first) = self.first.get(id)?;
+        let applied = |ancestor: &AncestorVerdict| self.acks.applied(first, &ancestor.origins);
         let before = &observed.ancestors;
         let next = merge::ancestors(&id.namespace, verdict, before, applied, Timestamp::now());
         let is_news = verdict.generation == observed.generation && next != *before;

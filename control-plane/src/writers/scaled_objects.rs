@@ -174,8 +174,9 @@ impl ScaledObjects {
             Due::Later => return None,
         }
         let manifest = wanted.map(|wanted| Manifest::new(wanted, &self.common));
+        let (since, first) = attempt.awaits(now, snapshot);
         let applied = wanted.filter(|_| observed.is_none());
-        let applied = applied.map(|wanted| self.acks.applied(snapshot, &wanted.origins));
+        let applied = applied.map(|wanted| self.acks.applied(&first, &wanted.origins));
         match step(manifest.as_ref(), observed.map(Arc::as_ref), applied) {
             Step::Nothing => {
                 attempt.settle(observed);
@@ -183,7 +184,7 @@ impl ScaledObjects {
                     .set(Topic::ScaledObject(id.clone()), Vec::new());
             }
             Step::AwaitFilters(missing) => {
-                let tell_at = attempt.awaits(now) + self.patience;
+                let tell_at = since + self.patience;
                 if tell_at > now {
                     return Some(tell_at);
                 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::manifest::{Manifest, Observed};
-use crate::{push::Applied, wanted::WantedScaledObject};
+use crate::{push::Applied, snapshot::Snapshot, wanted::WantedScaledObject};
 
 /// What a write that failed waits at first, doubled each time.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -35,8 +35,8 @@ pub(super) enum Step {
 pub(super) enum Missing {
     /// There is none.
     All,
-    /// These many are behind.
-    Some(usize),
+    /// Some are behind. How many would be news with each of them.
+    Some,
 }
 
 /// What was tried last, and with what.
@@ -46,7 +46,8 @@ pub(super) struct Attempt {
     observed: Option<Arc<Observed>>,
     state: State,
     n_failures: u32,
-    awaits_since: Option<Instant>,
+    /// Since when filters are awaited, and what they are to have.
+    awaits: Option<(Instant, Arc<Snapshot>)>,
 }
 
 /// Where an attempt stands.
@@ -84,7 +85,7 @@ pub(super) fn step(
         (None, _) => Step::Nothing,
         (Some(_), None) => match applied {
             Some(Applied::All) => Step::Apply,
-            Some(Applied::Waiting { n_behind }) => Step::AwaitFilters(Missing::Some(n_behind)),
+            Some(Applied::Waiting { .. }) => Step::AwaitFilters(Missing::Some),
             Some(Applied::NoWorker) | None => Step::AwaitFilters(Missing::All),
         },
         // Once KEDA has let it go, it is missing.
@@ -98,10 +99,8 @@ impl Missing {
     /// What a user has to know.
     pub(super) fn text(self) -> String {
         let why = match self {
-            Self::All => "no Envoy with Wakegate's filter that serves it is connected".to_owned(),
-            Self::Some(n_behind) => {
-                format!("{n_behind} workers of Envoys that serve it have not taken in its routes")
-            }
+            Self::All => "no Envoy with Wakegate's filter that serves it is connected",
+            Self::Some => "an Envoy that serves it has not taken in its routes, see /debug/routes",
         };
         format!("no ScaledObject is made for it, so that nothing goes to zero uncounted: {why}")
     }
@@ -132,9 +131,17 @@ impl Attempt {
         }
     }
 
-    /// It waits for filters; since when.
-    pub(super) fn awaits(&mut self, now: Instant) -> Instant {
-        *self.awaits_since.get_or_insert(now)
+    /// Since when it waits for filters, and for what: the first snapshot that wanted it. In a table that never
+    /// rests nobody has the newest.
+    pub(super) fn awaits(
+        &mut self,
+        now: Instant,
+        snapshot: &Arc<Snapshot>,
+    ) -> (Instant, Arc<Snapshot>) {
+        let awaits = self
+            .awaits
+            .get_or_insert_with(|| (now, Arc::clone(snapshot)));
+        awaits.clone()
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -148,6 +155,7 @@ impl Attempt {
 
     /// It is done. `observed` is what came of it.
     pub(super) fn settle(&mut self, observed: Option<&Arc<Observed>>) {
+        self.awaits = None;
         self.observed = observed.cloned();
         self.state = State::Settled;
         self.n_failures = 0;
@@ -192,7 +200,7 @@ mod tests {
         let waiting = Applied::Waiting { n_behind: 1 };
         for (applied, expected) in [
             (Applied::NoWorker, Step::AwaitFilters(Missing::All)),
-            (waiting, Step::AwaitFilters(Missing::Some(1))),
+            (waiting, Step::AwaitFilters(Missing::Some)),
             (Applied::All, Step::Apply),
         ] {
             assert_eq!(decide(Some(&manifest), None, applied), expected);
