@@ -1,6 +1,13 @@
 //! Everything that talks to an API server, with one client.
 
-use crate::{Shared, config::Kubernetes, publish::Publisher, source::kubernetes};
+use crate::{
+    Shared,
+    config::Kubernetes,
+    leader::{self, LeaseConfig},
+    publish::Publisher,
+    source::kubernetes,
+    writers::Writers,
+};
 
 /// Starts all of it.
 ///
@@ -12,9 +19,36 @@ pub(crate) async fn start(
     shared: &Shared,
 ) -> anyhow::Result<()> {
     let client = kubernetes::connect().await?;
-    let Shared { tasks, metrics, .. } = shared;
-    let source = kubernetes::Source::new(client, &config.namespaces, metrics.clone());
+    let Shared {
+        tasks,
+        snapshots,
+        workers: _,
+        acks,
+        metrics,
+        grpc,
+    } = shared;
+    let source = kubernetes::Source::new(client.clone(), &config.namespaces, metrics.clone());
     let run = source.run(publisher.publishing(), tasks.shutdown_token());
     tasks.spawn("kubernetes", run);
+
+    let address = config.peer_address.clone();
+    let lease = LeaseConfig::new(
+        config.lease_namespace.clone(),
+        config.identity.clone(),
+        address.unwrap_or_else(|| grpc.to_string()),
+    );
+    let stop = tasks.shutdown_token();
+    let (leadership, run) = leader::run(client.clone(), lease, metrics.clone(), stop);
+    tasks.spawn("lease", run);
+
+    let writers = Writers {
+        config,
+        client,
+        snapshots: snapshots.clone(),
+        acks: acks.clone(),
+        leadership,
+        metrics: metrics.writers.clone(),
+    };
+    tasks.spawn("writers", writers.run(tasks.shutdown_token()));
     Ok(())
 }

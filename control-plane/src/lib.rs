@@ -2,8 +2,9 @@
 //! to the filters, workloads to the scalers, endpoints to Envoy.
 //!
 //! ```text
-//! source ─► index ─► snapshot ─┬─► push   Routes/Watch
-//!                              └─► eds    EDS and ADS
+//! source ─► index ─► snapshot ─┬─► push     Routes/Watch
+//!                              ├─► eds      EDS and ADS
+//!                              └─► writers  ScaledObjects, Events, status
 //! ```
 
 mod cluster;
@@ -38,7 +39,7 @@ use self::{
     index::{Index, Parents, Serving},
     metrics::Metrics,
     publish::Publisher,
-    push::{Push, Workers},
+    push::{Acks, Push, Workers},
     snapshot::Snapshot,
     source::files::Files,
 };
@@ -53,6 +54,7 @@ struct Shared {
     tasks: Tasks,
     snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
     workers: Workers,
+    acks: Acks,
     metrics: Metrics,
     /// Where gRPC is served.
     grpc: SocketAddr,
@@ -76,10 +78,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (sender, snapshots) = watch::channel(None);
+    let (tasks, workers) = (Tasks::default(), Workers::default());
+    let push = Push::new(
+        snapshots.clone(),
+        workers.clone(),
+        metrics.clone(),
+        tasks.shutdown_token(),
+    );
     let shared = Shared {
-        tasks: Tasks::default(),
+        tasks,
         snapshots,
-        workers: Workers::default(),
+        workers,
+        acks: push.acks(),
         metrics: metrics.clone(),
         grpc: grpc_addr,
     };
@@ -97,7 +107,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         parents,
     };
     let publisher = Publisher::new(Index::new(serving), sender, metrics);
-    serve(&shared, grpc, first_load).await;
+    serve(&shared, grpc, push, first_load).await;
     let tasks = &shared.tasks;
     match source {
         Source::Files { manifests } => start_files(tasks, manifests, publisher),
@@ -113,21 +123,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 }
 
 /// Serves gRPC, and says that it does once there is a first table.
-async fn serve(shared: &Shared, listener: TcpListener, first_load: Latch) {
+async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: Latch) {
     let Shared {
         tasks,
         snapshots,
-        workers,
+        workers: _,
+        acks: _,
         metrics,
         grpc: _,
     } = shared;
     let shutdown = tasks.shutdown_token();
-    let push = Push::new(
-        snapshots.clone(),
-        workers.clone(),
-        metrics.clone(),
-        shutdown.clone(),
-    );
     let eds = Eds::new(snapshots.clone(), metrics.clone(), shutdown.clone());
     let (health, health_service) = tonic_health::server::health_reporter();
     health
