@@ -3,5 +3,25 @@
 //! `./justw e2e-kube` runs them in a network namespace of their own. All are one program, because most
 //! share one cluster.
 
+mod annotated;
 mod clusters_side_by_side;
+mod cycle;
+mod deleted_objects;
+mod endpoints;
+mod health_checks;
+mod listener_hostnames;
+mod long_names;
+mod many_at_once;
+mod never_ready;
+mod one_scaled_object;
+mod other_namespace;
+mod parts_die;
+mod ports;
+mod replicas_by_hand;
+mod replicas_follow_demand;
+mod someone_else_scales;
+mod stateful_set;
 mod the_cluster_is_real;
+mod wake_policies;
+mod wrong_objects;
+mod zero_is_earned;

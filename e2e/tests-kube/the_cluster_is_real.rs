@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::ListParams;
+use k8s_openapi::api::apps::v1::Deployment;
 use wakegate_e2e::eventually_is;
 use wakegate_e2e::kube::Cluster;
 
@@ -19,7 +18,7 @@ spec:
   selector: {matchLabels: {app: shop}}
   template:
     metadata: {labels: {app: shop}}
-    spec: {containers: [{name: shop, image: shop}]}
+    spec: {containers: [{name: shop, image: shop, command: [sleep, infinity]}]}
 ";
 
 /// Nobody listens there: KEDA says so.
@@ -43,10 +42,12 @@ async fn the_cluster_is_real() -> Result<()> {
     let namespace = cluster.namespace("the_cluster_is_real").await?;
 
     namespace.apply(DEPLOYMENT).await?;
-    let pods = namespace.api::<Pod>();
-    let of_shop = ListParams::default().labels("app=shop");
-    let n_pods = async || Ok(pods.list(&of_shop).await?.items.len());
-    eventually_is(LIMIT, "pods of the Deployment", 2, n_pods).await?;
+    let deployments = namespace.api::<Deployment>();
+    let available = async || {
+        let status = deployments.get("shop").await?.status;
+        Ok(status.and_then(|status| status.available_replicas))
+    };
+    eventually_is(LIMIT, "available replicas", Some(2), available).await?;
 
     namespace.apply(&scaled_object("shop")).await?;
     let ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}";

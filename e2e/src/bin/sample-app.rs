@@ -17,7 +17,7 @@ use wakegate_e2e::sample::{self, Behaviour};
 #[command(about, version)]
 struct Args {
     /// Where to listen; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
+    #[arg(long, env = "SAMPLE_LISTEN", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// Gets the bound address once the app listens.
     #[arg(long)]

@@ -2,6 +2,7 @@
 //! threads of its own, so that it can outlast the runtime of the test that started it.
 
 mod authority;
+mod boot;
 mod home;
 mod kubectl;
 mod layout;
@@ -21,18 +22,15 @@ use kube::api::PostParams;
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
-use tokio::try_join;
 
 use self::home::Home;
 use self::layout::Layout;
 use super::namespace::Namespace;
+use super::node::Node;
 
 pub(crate) use self::kubectl::Kubectl;
 pub use self::program::Program;
 pub(crate) use self::running::Running;
-
-/// For CRDs to be served after they were made.
-const ESTABLISHED_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a cluster has when it starts.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +39,8 @@ pub struct ClusterOptions {
     pub keda: bool,
     /// The Gateway API's CRDs.
     pub gateway_api: bool,
+    /// A node, on which pods run; without, they stay pending.
+    pub node: bool,
 }
 
 impl Default for ClusterOptions {
@@ -48,6 +48,7 @@ impl Default for ClusterOptions {
         Self {
             keda: true,
             gateway_api: true,
+            node: true,
         }
     }
 }
@@ -57,6 +58,8 @@ impl Default for ClusterOptions {
 pub struct Cluster {
     running: Arc<Running>,
     kubectl: Kubectl,
+    /// Before its threads, which it runs on.
+    node: Option<Node>,
     home: Home,
     folder: Option<TempDir>,
     started_in: Duration,
@@ -72,16 +75,15 @@ impl Cluster {
         let mut cluster = Self {
             kubectl: Kubectl::new(&layout)?,
             running: Arc::new(Running::new(layout)),
+            node: None,
             home: Home::new()?,
             folder: Some(folder),
             started_in: Duration::ZERO,
             is_finished: false,
         };
         let (running, kubectl) = (Arc::clone(&cluster.running), cluster.kubectl.clone());
-        cluster
-            .home
-            .run(async move { start(&running, &kubectl, options).await })
-            .await?;
+        let start = async move { boot::start(&running, &kubectl, options).await };
+        cluster.node = cluster.home.run(start).await?;
         cluster.started_in = began.elapsed();
         Ok(cluster)
     }
@@ -235,7 +237,7 @@ impl Cluster {
     }
 
     async fn established(&self) -> Result<()> {
-        established(&self.running).await
+        boot::established(&self.running).await
     }
 }
 
@@ -245,6 +247,7 @@ impl Drop for Cluster {
         reason = "the test runner shows it with the failed test"
     )]
     fn drop(&mut self) {
+        drop(self.node.take());
         self.running.kill_all();
         if self.is_finished {
             return;
@@ -257,45 +260,4 @@ impl Drop for Cluster {
         let kept = self.folder.take().map(TempDir::keep);
         eprintln!("all of it is in {}", kept.unwrap_or_default().display());
     }
-}
-
-/// Everything in the order of needs, and side by side where nothing is needed.
-async fn start(running: &Running, kubectl: &Kubectl, options: ClusterOptions) -> Result<()> {
-    // The API server waits for its database by itself.
-    running.start(Program::Etcd)?;
-    running.start_ready(Program::ApiServer).await?;
-    // Before the controllers, which look for new kinds every 30 s only: the garbage collector would not
-    // know them so long.
-    try_join!(
-        async {
-            if options.gateway_api {
-                objects::apply_gateway_api(kubectl).await?;
-            }
-            objects::apply_wakegate(kubectl).await
-        },
-        async {
-            if options.keda {
-                objects::apply_keda(kubectl, &running.layout).await?;
-            }
-            Ok(())
-        },
-    )?;
-    established(running).await?;
-    let keda = async {
-        if options.keda {
-            try_join!(
-                running.start_ready(Program::KedaOperator),
-                running.start_ready(Program::KedaAdapter),
-                running.start_ready(Program::KedaWebhooks),
-            )?;
-        }
-        Ok(())
-    };
-    try_join!(running.start_ready(Program::ControllerManager), keda).map(drop)
-}
-
-async fn established(running: &Running) -> Result<()> {
-    let client = running.client().await?;
-    let look = || objects::are_established(client.clone());
-    running.wait("CRDs", ESTABLISHED_LIMIT, look).await
 }

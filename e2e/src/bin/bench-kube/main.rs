@@ -40,7 +40,7 @@ async fn main() -> Result<()> {
     eprintln!("bench-kube: {n} requests at zero");
     let wakes = wakes::measure(n).await?;
     eprintln!("bench-kube: {n} endpoints that become ready");
-    let endpoints = endpoints::measure(n).await?;
+    let endpoints = Box::pin(endpoints::measure(n)).await?;
     let report = Report { wakes, endpoints };
     println!("{}", report.markdown());
     report.save(&output)

@@ -107,6 +107,11 @@ impl Layout {
         self.folder.join("tokens.csv")
     }
 
+    /// Where the node keeps what containers print.
+    pub(super) fn pods(&self) -> PathBuf {
+        self.folder.join("pods")
+    }
+
     pub(super) fn log(&self, program: &str) -> PathBuf {
         self.folder.join(format!("{program}.log"))
     }

@@ -44,16 +44,10 @@ impl Environment {
             let named = after
                 .strip_prefix('(')
                 .and_then(|after| after.split_once(')'));
-            match named.and_then(|(name, after)| Some((self.0.get(name)?, after))) {
-                Some((value, after)) => {
-                    expanded.push_str(value);
-                    rest = after;
-                }
-                None => {
-                    expanded.push('$');
-                    rest = after;
-                }
-            }
+            let known = named.and_then(|(name, after)| Some((self.0.get(name)?.as_str(), after)));
+            let (text, after) = known.unwrap_or(("$", after));
+            expanded.push_str(text);
+            rest = after;
         }
         expanded + rest
     }

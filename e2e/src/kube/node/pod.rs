@@ -63,7 +63,7 @@ async fn run_at(shared: &Arc<Shared>, pod: &Arc<Pod>, address: Ipv4Addr, told: &
         containers.spawn(run.run());
     }
     drop(tell);
-    let mut status = Status::new(pod, address);
+    let mut written = Status::new(pod, address);
     loop {
         let is_ending = match told.borrow_and_update().as_ref() {
             None => return,
@@ -73,7 +73,7 @@ async fn run_at(shared: &Arc<Shared>, pod: &Arc<Pod>, address: Ipv4Addr, told: &
             stop.cancel();
         }
         let now = states.borrow_and_update().clone();
-        if let Some(patch) = status.update(&now, is_ending) {
+        if let Some(patch) = written.update(&now, is_ending) {
             write(shared, pod, patch).await;
         }
         if is_ending && containers.is_empty() {

@@ -76,7 +76,7 @@ fn cpus(text: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn pod(spec: serde_json::Value) -> Pod {
+    fn pod(spec: &Value) -> Pod {
         serde_json::from_value(json!({ "metadata": {}, "spec": spec })).unwrap()
     }
 
@@ -84,19 +84,19 @@ mod tests {
     fn a_pod_must_fit_the_node() {
         let asking = |cpu: &str| {
             let requests = json!({ "requests": { "cpu": cpu } });
-            pod(json!({ "containers": [ { "name": "app", "resources": requests } ] }))
+            pod(&json!({ "containers": [ { "name": "app", "resources": requests } ] }))
         };
         assert_eq!(refusal(&asking("500m"), "node"), None);
         assert_eq!(refusal(&asking("64"), "node"), None);
         assert!(refusal(&asking("65"), "node").unwrap().contains("cpu"));
         let elsewhere = json!({ "containers": [], "nodeSelector": { "disk": "fast" } });
         assert!(
-            refusal(&pod(elsewhere), "node")
+            refusal(&pod(&elsewhere), "node")
                 .unwrap()
                 .contains("selector")
         );
         let here =
             json!({ "containers": [], "nodeSelector": { "kubernetes.io/hostname": "node" } });
-        assert_eq!(refusal(&pod(here), "node"), None);
+        assert_eq!(refusal(&pod(&here), "node"), None);
     }
 }

@@ -58,11 +58,10 @@ impl Status {
 
     fn value(&self, states: &[State]) -> Value {
         let conditions = self.conditions.iter().map(|(name, (is_so, since))| {
-            let status = if *is_so { "True" } else { "False" };
             let reason = (!is_so).then_some("ContainersNotReady");
             json!({
                 "type": name,
-                "status": status,
+                "status": if *is_so { "True" } else { "False" },
                 "reason": reason,
                 "lastTransitionTime": since.to_string(),
             })

@@ -1,0 +1,111 @@
+//! Many workloads: woken together, and stuck beside one that is not.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use futures::future::try_join_all;
+use serde_json::json;
+use wakegate_e2e::client::{H2, get};
+use wakegate_e2e::kube::objects::gateway;
+use wakegate_e2e::kube::{Kind, Scene};
+
+use crate::cycle::{QUICK, host, routed, url, was_held};
+
+const N_TOGETHER: usize = 20;
+const N_STUCK: usize = 60;
+/// What others may cost.
+const NEAR: Duration = Duration::from_millis(50);
+/// Wakes that are compared.
+const N_WAKES: usize = 3;
+
+#[tokio::test]
+async fn twenty_workloads_are_woken_together() -> Result<()> {
+    let names: Vec<_> = (0..N_TOGETHER).map(|n| format!("app-{n}")).collect();
+    let apps = names.iter().flat_map(|name| routed(name, &QUICK));
+    let objects: Vec<_> = [gateway("edge")].into_iter().chain(apps).collect();
+    let hosts: Vec<_> = names.iter().map(|name| host(name)).collect();
+    let scene = Scene::shared("twenty_together", &objects, &hosts).await?;
+    for name in &names {
+        scene.scaled_object(name).await?;
+    }
+    scene.note("all ScaledObjects are there");
+    let wakes = names
+        .iter()
+        .map(async |name| was_held(&scene.get(&url(name)).await?));
+    try_join_all(wakes).await?;
+    scene.note("all are awake");
+    let sleeps = names.iter().map(|name| scene.deployment_is_at(name, 0));
+    try_join_all(sleeps).await?;
+    scene.finish().await
+}
+
+#[tokio::test]
+async fn sixty_that_are_stuck_do_not_slow_down_another() -> Result<()> {
+    let names: Vec<_> = (0..N_STUCK).map(|n| format!("stuck-{n}")).collect();
+    let mut objects = vec![gateway("edge")];
+    objects.extend(routed("shop", &QUICK));
+    for name in &names {
+        let [deployment, service, route] = routed(name, &QUICK);
+        // No node has so much: its pods wait for ever.
+        let cpu = json!({ "cpu": "4000" });
+        let requests = "/template/spec/containers/0/resources/requests";
+        objects.extend([deployment.set(requests, cpu)?, service, route]);
+    }
+    let hosts: Vec<_> = names
+        .iter()
+        .map(|name| host(name))
+        .chain([host("shop")])
+        .collect();
+    let scene = Scene::shared("sixty_stuck", &objects, &hosts).await?;
+    for name in names.iter().map(String::as_str).chain(["shop"]) {
+        scene.scaled_object(name).await?;
+    }
+    scene.note("all ScaledObjects are there");
+    let alone = wakes(&scene).await?;
+    let connection = H2::open(scene.envoy()?.address()).await?;
+    let requests = names
+        .iter()
+        .map(|name| Ok(connection.send(get(&url(name))?)));
+    let held = requests.collect::<Result<Vec<_>>>()?;
+    for name in &names {
+        let look = |object: Option<&serde_json::Value>| {
+            let replicas = object?.pointer("/spec/replicas")?.as_u64();
+            (replicas == Some(1)).then_some(())
+        };
+        scene
+            .object(Kind::DEPLOYMENT, name, "is told to start", look)
+            .await?;
+    }
+    scene.note("sixty are stuck");
+    let beside = wakes(&scene).await?;
+    scene.note(&format!("alone {alone:?}, beside the stuck {beside:?}"));
+    ensure!(
+        beside < alone + NEAR,
+        "{alone:?} alone, {beside:?} beside {N_STUCK} that are stuck"
+    );
+    drop(held);
+    scene.finish().await
+}
+
+/// The shortest of a few times from a request at zero to replicas that are asked for.
+async fn wakes(scene: &Scene<'_>) -> Result<Duration> {
+    let mut shortest = Duration::MAX;
+    for _ in 0..N_WAKES {
+        scene.deployment_is_at("shop", 0).await?;
+        let began = Instant::now();
+        let url = url("shop");
+        let woken = async {
+            let look = |object: Option<&serde_json::Value>| {
+                let replicas = object?.pointer("/spec/replicas")?.as_u64();
+                (replicas == Some(1)).then(|| began.elapsed())
+            };
+            scene
+                .object(Kind::DEPLOYMENT, "shop", "is told to start", look)
+                .await
+        };
+        let (answer, took) = tokio::try_join!(scene.get(&url), woken)?;
+        was_held(&answer)?;
+        shortest = shortest.min(took);
+    }
+    Ok(shortest)
+}

@@ -1,0 +1,180 @@
+//! A part is down for a while: what is warm goes on, what is held waits, and nothing is scaled to zero.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use futures::future::try_join_all;
+use serde_json::json;
+use tokio::time;
+use wakegate_e2e::client::{H2, get, read};
+use wakegate_e2e::kube::objects::gateway;
+use wakegate_e2e::kube::{
+    Cluster, ClusterOptions, Program, SOON, Scene, WAKE, WAKEGATE_NAMESPACE, Wakegate,
+};
+use wakegate_e2e::{eventually, eventually_is};
+
+use crate::cycle::{QUICK, from_zero_and_back, host, quick, routed, url, was_held};
+
+const N_HELD: usize = 20;
+/// How long the API server is away.
+const OUTAGE: Duration = Duration::from_secs(30);
+/// Between two requests of steady traffic.
+const APART: Duration = Duration::from_millis(100);
+/// Until KEDA listens again to a scaler that was killed.
+const KEDA_IS_BACK: Duration = Duration::from_secs(10);
+/// The Lease must run out first.
+const NEW_LEADER: Duration = Duration::from_secs(40);
+/// How many streams KEDA has open.
+const STREAMS: &str = "wakegate_scaler_streams{rpc=\"StreamIsActive\"}";
+
+#[tokio::test]
+async fn keda_restarts_while_requests_are_held() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    let wakegate = Wakegate::start(&cluster, 1).await?;
+    let scene = shop(&cluster, &wakegate, "keda_restarts").await?;
+    keda_listens(&wakegate, 1.0, SOON).await?;
+    cluster.kill(Program::KedaOperator)?;
+    let connection = H2::open(scene.envoy()?.address()).await?;
+    let requests = (0..N_HELD).map(|_| Ok(connection.send(get(&url("shop"))?)));
+    let requests = requests.collect::<Result<Vec<_>>>()?;
+    scene.envoy()?.held_is(N_HELD, SOON).await?;
+    cluster.start_program(Program::KedaOperator).await?;
+    scene.note("KEDA is back");
+    let answers = requests.into_iter();
+    let answers = answers.map(async |request| was_held(&read(request.await?).await?));
+    time::timeout(WAKE, try_join_all(answers))
+        .await
+        .context("all are answered in time")??;
+    scene.deployment_is_at("shop", 0).await?;
+    scene.finish().await?;
+    cluster.finish()
+}
+
+#[tokio::test]
+async fn the_api_server_is_away_during_traffic_and_during_a_hold() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    let wakegate = Wakegate::start(&cluster, 1).await?;
+    let names = ["warm", "cold"];
+    let apps = names.iter().flat_map(|name| routed(name, &QUICK));
+    let objects: Vec<_> = [gateway("edge")].into_iter().chain(apps).collect();
+    let mut scene = Scene::open(&cluster, &wakegate, &["api_server"]).await?;
+    scene.set(&objects, &names.map(host)).await?;
+    for name in names {
+        scene.scaled_object(name).await?;
+    }
+    was_held(&scene.get(&url("warm")).await?)?;
+    keda_listens(&wakegate, 2.0, SOON).await?;
+    cluster.kill(Program::ApiServer)?;
+    let connection = H2::open(scene.envoy()?.address()).await?;
+    let cold = connection.send(get(&url("cold"))?);
+    scene.envoy()?.held_is(1, SOON).await?;
+    let mut next = time::interval(APART);
+    let end = time::Instant::now() + OUTAGE;
+    while next.tick().await < end {
+        let answer = scene.get(&url("warm")).await?;
+        ensure!(answer.status == 200, "while away: {}", answer.status);
+    }
+    cluster.start_program(Program::ApiServer).await?;
+    scene.note("the API server is back");
+    let cold = time::timeout(WAKE, cold).await.context("it is woken")??;
+    was_held(&read(cold).await?)?;
+    for name in names {
+        scene.deployment_is_at(name, 0).await?;
+    }
+    scene.finish().await?;
+    cluster.finish()
+}
+
+#[tokio::test]
+async fn the_leader_of_two_control_planes_dies() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    let wakegate = Wakegate::start(&cluster, 2).await?;
+    let scene = shop(&cluster, &wakegate, "leader_dies").await?;
+    let leader = leader(&cluster).await?;
+    let number = leader.strip_prefix("control-plane-").unwrap_or_default();
+    wakegate.control_plane(number.parse()?)?.kill().await?;
+    scene.note(&format!("{leader} is dead"));
+    // The other one knows what it needs to know already.
+    from_zero_and_back(&scene, "shop", &url("shop")).await?;
+    // And writes as soon as the Lease has run out.
+    scene.apply(&routed("late", &QUICK)).await?;
+    let has_object = async || {
+        let names = ["get", "scaledobjects", "--output=name"];
+        let names = scene.kubectl(&names).await.ok()?;
+        (names.lines().count() == 2).then_some(())
+    };
+    eventually(NEW_LEADER, "the new leader writes", has_object).await?;
+    let now = self::leader(&cluster).await?;
+    ensure!(now != leader, "{now} leads");
+    from_zero_and_back(&scene, "late", &url("late")).await?;
+    wakegate
+        .control_plane(number.parse()?)?
+        .start(&cluster)
+        .await?;
+    scene.finish().await?;
+    cluster.finish()
+}
+
+#[tokio::test]
+async fn the_scaler_restarts() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    let wakegate = Wakegate::start(&cluster, 1).await?;
+    let [deployment, service, route] = routed("warm", &quick(&[]));
+    let warm = [deployment.set("/replicas", json!(1))?, service, route];
+    let objects = [&[gateway("edge")], &warm[..], &routed("cold", &QUICK)].concat();
+    let mut scene = Scene::open(&cluster, &wakegate, &["scaler_restarts"]).await?;
+    scene.set(&objects, &["warm", "cold"].map(host)).await?;
+    for name in ["warm", "cold"] {
+        scene.scaled_object(name).await?;
+    }
+    keda_listens(&wakegate, 2.0, SOON).await?;
+    // In use, by one request that lasts.
+    let connection = H2::open(scene.envoy()?.address()).await?;
+    let long = connection.send(get("http://warm.test/slow?ms=60000")?);
+    scene.deployment_is_at("warm", 1).await?;
+    wakegate.scaler().kill().await?;
+    // KEDA has had to do without several times.
+    scene
+        .deployment_stays_at("warm", 1, Duration::from_secs(5))
+        .await?;
+    wakegate.scaler().start(&cluster).await?;
+    scene.note("the scaler is back");
+    keda_listens(&wakegate, 2.0, KEDA_IS_BACK).await?;
+    was_held(&scene.get(&url("cold")).await?)?;
+    scene
+        .deployment_stays_at("warm", 1, Duration::from_secs(10))
+        .await?;
+    drop(long);
+    for name in ["warm", "cold"] {
+        scene.deployment_is_at(name, 0).await?;
+    }
+    scene.finish().await?;
+    cluster.finish()
+}
+
+/// One app at zero, and routes in Envoy for one that comes later.
+async fn shop<'a>(cluster: &'a Cluster, wakegate: &'a Wakegate, test: &str) -> Result<Scene<'a>> {
+    let objects = [&[gateway("edge")], &routed("shop", &QUICK)[..]].concat();
+    let mut scene = Scene::open(cluster, wakegate, &[test]).await?;
+    scene.set(&objects, &["shop", "late"].map(host)).await?;
+    scene.scaled_object("shop").await?;
+    Ok(scene)
+}
+
+async fn keda_listens(wakegate: &Wakegate, n_streams: f64, deadline: Duration) -> Result<()> {
+    let look = async || wakegate.scaler().counted(STREAMS).await;
+    eventually_is(deadline, "streams of KEDA", n_streams, look).await
+}
+
+/// Who holds the Lease.
+async fn leader(cluster: &Cluster) -> Result<String> {
+    let holder = "--output=jsonpath={.spec.holderIdentity}";
+    let lease = ["get", "lease", "wakegate-control-plane", holder];
+    let namespace = format!("--namespace={WAKEGATE_NAMESPACE}");
+    let args = [&[namespace.as_str()], &lease[..]].concat();
+    let look = async || {
+        let holder = cluster.kubectl(&args, None).await.ok()?;
+        Some(holder).filter(|holder| !holder.is_empty())
+    };
+    eventually(SOON, "someone leads", look).await
+}

@@ -1,0 +1,83 @@
+//! A `WakePolicy` does what annotations do, on each kind that it may target, and says what became of it.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tokio::try_join;
+use wakegate_e2e::kube::objects::{
+    deployment, gateway, grpc_route, http_route, ingress, service, wake_policy,
+};
+use wakegate_e2e::kube::{Host, Kind, Scene};
+
+use crate::cycle::{from_zero_and_back, from_zero_and_back_by_grpc};
+
+/// Only a Service's own may say how its workload scales.
+const QUICK: [(&str, &str); 1] = [("cooldown", "1s")];
+
+#[tokio::test]
+async fn a_policy_on_each_kind_scales_from_zero_and_back() -> Result<()> {
+    let hold = json!({ "hold": { "timeout": "50s" } });
+    let scale = json!({ "scale": { "cooldown": "1s" } });
+    let objects = [
+        gateway("edge"),
+        deployment("calls", &[]),
+        service("calls").annotated(&QUICK),
+        grpc_route("calls", "edge", "calls.test", "calls"),
+        wake_policy("calls", ("GRPCRoute", "calls"), hold.clone()),
+        deployment("pages", &[]),
+        service("pages").annotated(&QUICK),
+        ingress("pages", "pages.test", "pages"),
+        wake_policy("pages", ("Ingress", "pages"), hold.clone()),
+        deployment("shop", &[]),
+        service("shop").annotated(&QUICK),
+        http_route("shop", "edge", "shop.test", "shop"),
+        wake_policy("shop", ("HTTPRoute", "shop"), hold),
+        deployment("things", &[]),
+        service("things"),
+        http_route("things", "edge", "things.test", "things"),
+        wake_policy("things", ("Service", "things"), scale),
+    ];
+    let names = ["calls", "pages", "shop", "things"];
+    let hosts = names.map(|name| Host::new(&format!("{name}.test"), &format!("{name}/80")));
+    let scene = Scene::shared("policy_on_each_kind", &objects, &hosts).await?;
+    try_join!(
+        from_zero_and_back_by_grpc(&scene, "calls", "calls.test"),
+        from_zero_and_back(&scene, "pages", "http://pages.test/"),
+        from_zero_and_back(&scene, "shop", "http://shop.test/"),
+        from_zero_and_back(&scene, "things", "http://things.test/"),
+    )?;
+    for name in names {
+        is_in_force(&scene, name).await?;
+    }
+    scene.finish().await
+}
+
+/// Accepted, resolved, and with every worker, for its one target and as it stands now.
+async fn is_in_force(scene: &Scene<'_>, name: &str) -> Result<()> {
+    let is_true = |ancestor: &Value, condition: &str| {
+        let conditions = ancestor.pointer("/conditions").and_then(Value::as_array);
+        let found = conditions.into_iter().flatten().find(|it| {
+            it.pointer("/type").is_some_and(|it| it == condition)
+                && it.pointer("/status").is_some_and(|it| it == "True")
+        });
+        found.and_then(|it| it.pointer("/observedGeneration")?.as_u64())
+    };
+    let look = |policy: Option<&Value>| {
+        let policy = policy?;
+        let ancestors = policy.pointer("/status/ancestors")?.as_array()?;
+        let [ancestor] = ancestors.as_slice() else {
+            return None;
+        };
+        let generation = policy.pointer("/metadata/generation")?.as_u64();
+        let conditions = ["Accepted", "ResolvedRefs", "Programmed"];
+        conditions
+            .iter()
+            .all(|condition| is_true(ancestor, condition) == generation)
+            .then(|| ancestor.clone())
+    };
+    let what = "is in force";
+    let ancestor = scene.object(Kind::WAKE_POLICY, name, what, look).await?;
+    let target = ancestor.pointer("/ancestorRef/name");
+    let target = target.context("an ancestor has a name")?;
+    ensure!(*target == name, "its ancestor is {target}");
+    Ok(())
+}
