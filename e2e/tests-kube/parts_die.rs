@@ -18,6 +18,10 @@ use crate::cycle::{QUICK, from_zero_and_back, host, quick, routed, url, was_held
 const N_HELD: usize = 20;
 /// How long the API server is away.
 const OUTAGE: Duration = Duration::from_secs(30);
+/// Kubernetes' own controllers look again 30 s and more after an outage: only then is there a pod.
+const AFTER_OUTAGE: Duration = Duration::from_secs(90);
+/// Longer than both.
+const LONG_HOLD: (&str, &str) = ("hold-timeout", "3m");
 /// Between two requests of steady traffic.
 const APART: Duration = Duration::from_millis(100);
 /// Until KEDA listens again to a scaler that was killed.
@@ -55,7 +59,9 @@ async fn the_api_server_is_away_during_traffic_and_during_a_hold() -> Result<()>
     let cluster = Cluster::start(ClusterOptions::default()).await?;
     let wakegate = Wakegate::start(&cluster, 1).await?;
     let names = ["warm", "cold"];
-    let apps = names.iter().flat_map(|name| routed(name, &QUICK));
+    let apps = names
+        .iter()
+        .flat_map(|name| routed(name, &quick(&[LONG_HOLD])));
     let objects: Vec<_> = [gateway("edge")].into_iter().chain(apps).collect();
     let mut scene = Scene::open(&cluster, &wakegate, &["api_server"]).await?;
     scene.set(&objects, &names.map(host)).await?;
@@ -76,7 +82,9 @@ async fn the_api_server_is_away_during_traffic_and_during_a_hold() -> Result<()>
     }
     cluster.start_program(Program::ApiServer).await?;
     scene.note("the API server is back");
-    let cold = time::timeout(WAKE, cold).await.context("it is woken")??;
+    let cold = time::timeout(AFTER_OUTAGE, cold)
+        .await
+        .context("it is woken")??;
     was_held(&read(cold).await?)?;
     for name in names {
         scene.deployment_is_at(name, 0).await?;

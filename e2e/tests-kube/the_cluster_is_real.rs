@@ -18,7 +18,7 @@ spec:
   selector: {matchLabels: {app: shop}}
   template:
     metadata: {labels: {app: shop}}
-    spec: {containers: [{name: shop, image: shop, command: [sleep, infinity]}]}
+    spec: {containers: [{name: shop, image: wakegate/sample-app}]}
 ";
 
 /// Nobody listens there: KEDA says so.

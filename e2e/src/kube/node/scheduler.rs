@@ -65,11 +65,14 @@ pub(super) async fn schedule(client: Client, pod: Pod, node: String) {
     .await;
 }
 
+/// A quantity as the API server writes CPUs: `4000` comes back as `4k`.
 fn cpus(text: &str) -> Option<f64> {
-    match text.strip_suffix('m') {
-        Some(thousandths) => Some(thousandths.parse::<f64>().ok()? / 1_000.0),
-        None => text.parse().ok(),
-    }
+    let units = [('m', 0.001), ('k', 1_000.0)];
+    let unit = units
+        .into_iter()
+        .find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, unit)));
+    let (number, unit) = unit.unwrap_or((text, 1.0));
+    Some(number.parse::<f64>().ok()? * unit)
 }
 
 #[cfg(test)]
@@ -88,7 +91,9 @@ mod tests {
         };
         assert_eq!(refusal(&asking("500m"), "node"), None);
         assert_eq!(refusal(&asking("64"), "node"), None);
-        assert!(refusal(&asking("65"), "node").unwrap().contains("cpu"));
+        for too_much in ["65", "4k"] {
+            assert!(refusal(&asking(too_much), "node").unwrap().contains("cpu"));
+        }
         let elsewhere = json!({ "containers": [], "nodeSelector": { "disk": "fast" } });
         assert!(
             refusal(&pod(&elsewhere), "node")
