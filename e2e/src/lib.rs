@@ -21,7 +21,8 @@ pub use app::{App, AppCommand};
 pub use background::Background;
 pub use daemon::{Addresses, Daemon};
 pub use envoy::{
-    Admin, EndpointsFrom, Envoy, EnvoyConfig, EnvoyRoute, FilterConfig, Samples, VirtualHost, samples,
+    Admin, EndpointsFrom, Envoy, EnvoyConfig, EnvoyRoute, FilterConfig, Samples, VirtualHost,
+    samples,
 };
 pub use eventually::{eventually, eventually_is, throughout, until};
 pub use manifests::{Manifests, NAMESPACE, SERVICE_PORT, Service};

@@ -29,7 +29,12 @@ async fn so_is_a_foreign_scaled_object() -> Result<()> {
         "triggers": [ { "type": "cpu", "metricType": "Utilization", "metadata": { "value": "80" } } ],
     });
     let theirs = Object::new("keda.sh/v1alpha1", "ScaledObject", "theirs", object);
-    Box::pin(is_left_alone("foreign_scaled_object", Kind::SCALED_OBJECT, theirs)).await
+    Box::pin(is_left_alone(
+        "foreign_scaled_object",
+        Kind::SCALED_OBJECT,
+        theirs,
+    ))
+    .await
 }
 
 async fn is_left_alone(test: &str, kind: Kind, theirs: Object) -> Result<()> {

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::hot_path::HotPath;
 use crate::memory::Memory;
-use wakegate_e2e::stats::{Ratio, Times};
 use crate::wake::Wake;
+use wakegate_e2e::stats::{Ratio, Times};
 
 /// All that was measured.
 #[derive(Debug, Serialize)]
