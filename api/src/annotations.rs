@@ -1,13 +1,16 @@
 //! The annotations `wakegate.dev/…`: their names, what their values mean, and what is wrong with one
 //! that is not understood. Which object's annotations count for what is the control plane's to say.
 
-mod value;
+pub(crate) mod value;
 
 use std::time::Duration;
 
 use thiserror::Error;
 
 pub use self::value::{Overflow, ScaleTarget};
+
+use self::value::Expected;
+use crate::wake_policy::ScaledObjectBy;
 
 /// What all our annotations begin with.
 pub const PREFIX: &str = "wakegate.dev/";
@@ -41,8 +44,8 @@ pub struct Settings {
     pub no_wake_paths: Option<Vec<String>>,
     /// `paused`: nothing wakes it.
     pub paused: Option<bool>,
-    /// `scaled-object: external`: the user writes the ScaledObject.
-    pub has_external_scaled_object: bool,
+    /// `scaled-object`: who writes the ScaledObject.
+    pub scaled_object: Option<ScaledObjectBy>,
     /// `scale-target`: what is scaled.
     pub scale_target: Option<ScaleTarget>,
 }
@@ -103,7 +106,7 @@ impl Settings {
             };
             match settings.set(name, value.trim()) {
                 Ok(()) => {}
-                Err(Refusal::Value(expected)) => errors.push(AnnotationError::Value {
+                Err(Refusal::Value(Expected(expected))) => errors.push(AnnotationError::Value {
                     key: key.to_owned(),
                     value: value.to_owned(),
                     expected,
@@ -134,7 +137,7 @@ impl Settings {
             "overflow" => self.overflow = Some(value::overflow(text)?),
             "no-wake-paths" => self.no_wake_paths = Some(value::paths(text)?),
             "paused" => self.paused = Some(value::bool(text)?),
-            "scaled-object" => self.has_external_scaled_object = value::is_external(text)?,
+            "scaled-object" => self.scaled_object = Some(value::scaled_object(text)?),
             "scale-target" => self.scale_target = Some(value::scale_target(text)?),
             _ => return Err(Refusal::Name),
         }
@@ -169,9 +172,15 @@ impl AnnotationError {
 /// Why one annotation was not taken.
 enum Refusal {
     /// The value is not this.
-    Value(&'static str),
+    Value(Expected),
     /// The name is not known.
     Name,
+}
+
+impl From<Expected> for Refusal {
+    fn from(expected: Expected) -> Self {
+        Self::Value(expected)
+    }
 }
 
 fn did_you_mean(nearest: Option<&'static str>) -> String {

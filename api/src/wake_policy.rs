@@ -4,10 +4,14 @@
 //! the most specific counts whole (Service, then route, then `sectionName`). What it does not say is for
 //! the annotations, then for the defaults.
 
+mod rules;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use self::rules::{FieldError, MAX_TARGETS, NoWakeRequest, NoWakeRule, Rules, ThawRules};
 
 /// What a WakePolicy asks for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, CustomResource, JsonSchema)]

@@ -47,7 +47,7 @@ fn every_annotation_is_understood() {
         overflow: Some(Overflow::TooManyRequests),
         no_wake_paths: Some(vec!["/healthz".to_owned(), "/ping".to_owned()]),
         paused: Some(false),
-        has_external_scaled_object: true,
+        scaled_object: Some(ScaledObjectBy::External),
         scale_target: Some(ScaleTarget {
             api_version: Some("argoproj.io/v1alpha1".to_owned()),
             kind: "Rollout".to_owned(),

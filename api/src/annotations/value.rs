@@ -2,8 +2,11 @@
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
-use super::Refusal;
-use crate::parse_duration;
+use crate::{parse_duration, wake_policy::ScaledObjectBy};
+
+/// What a value is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Expected(pub(crate) &'static str);
 
 /// The answer when there is no room to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +44,11 @@ impl fmt::Display for ScaleTarget {
     }
 }
 
-pub(super) fn bool(text: &str) -> Result<bool, Refusal> {
-    text.parse()
-        .map_err(|_| Refusal::Value("\"true\" or \"false\""))
+pub(super) fn bool(text: &str) -> Result<bool, Expected> {
+    text.parse().map_err(|_| Expected("\"true\" or \"false\""))
 }
 
-pub(super) fn replicas(text: &str, least: u32) -> Result<u32, Refusal> {
+pub(crate) fn replicas(text: &str, least: u32) -> Result<u32, Expected> {
     let expected = match least {
         0 => "a whole number from 0",
         _ => "a whole number from 1",
@@ -56,7 +58,7 @@ pub(super) fn replicas(text: &str, least: u32) -> Result<u32, Refusal> {
     within(text.parse().ok(), &(least..=most), expected)
 }
 
-pub(super) fn max_held(text: &str) -> Result<u32, Refusal> {
+pub(crate) fn max_held(text: &str) -> Result<u32, Expected> {
     within(
         text.parse().ok(),
         &(1..=1_000_000),
@@ -64,14 +66,14 @@ pub(super) fn max_held(text: &str) -> Result<u32, Refusal> {
     )
 }
 
-pub(super) fn cooldown(text: &str) -> Result<Duration, Refusal> {
+pub(crate) fn cooldown(text: &str) -> Result<Duration, Expected> {
     // KEDA counts whole seconds.
     let day = Duration::from_hours(24);
     let expected = "a duration of at most 24h, such as 300s or 5m";
     within(parse_duration(text), &(Duration::ZERO..=day), expected)
 }
 
-pub(super) fn rate_window(text: &str) -> Result<Duration, Refusal> {
+pub(crate) fn rate_window(text: &str) -> Result<Duration, Expected> {
     let bounds = Duration::from_secs(1)..=Duration::from_hours(1);
     within(
         parse_duration(text),
@@ -80,7 +82,7 @@ pub(super) fn rate_window(text: &str) -> Result<Duration, Refusal> {
     )
 }
 
-pub(super) fn hold_timeout(text: &str) -> Result<Duration, Refusal> {
+pub(crate) fn hold_timeout(text: &str) -> Result<Duration, Expected> {
     let bounds = Duration::from_millis(1)..=Duration::from_hours(1);
     within(
         parse_duration(text),
@@ -89,7 +91,7 @@ pub(super) fn hold_timeout(text: &str) -> Result<Duration, Refusal> {
     )
 }
 
-pub(super) fn target(text: &str) -> Result<f64, Refusal> {
+pub(crate) fn target(text: &str) -> Result<f64, Expected> {
     // The HPA knows a thousandth at the least.
     within(
         text.parse().ok(),
@@ -98,22 +100,22 @@ pub(super) fn target(text: &str) -> Result<f64, Refusal> {
     )
 }
 
-pub(super) fn overflow(text: &str) -> Result<Overflow, Refusal> {
+pub(crate) fn overflow(text: &str) -> Result<Overflow, Expected> {
     match text {
         "503" => Ok(Overflow::ServiceUnavailable),
         "429" => Ok(Overflow::TooManyRequests),
-        _ => Err(Refusal::Value("the status 503 or 429")),
+        _ => Err(Expected("the status 503 or 429")),
     }
 }
 
-pub(super) fn is_external(text: &str) -> Result<bool, Refusal> {
+pub(super) fn scaled_object(text: &str) -> Result<ScaledObjectBy, Expected> {
     match text {
-        "external" => Ok(true),
-        _ => Err(Refusal::Value("\"external\"")),
+        "external" => Ok(ScaledObjectBy::External),
+        _ => Err(Expected("\"external\"")),
     }
 }
 
-pub(super) fn paths(text: &str) -> Result<Vec<String>, Refusal> {
+pub(crate) fn paths(text: &str) -> Result<Vec<String>, Expected> {
     let paths = text
         .split(',')
         .map(str::trim)
@@ -122,12 +124,12 @@ pub(super) fn paths(text: &str) -> Result<Vec<String>, Refusal> {
     if !paths.is_empty() && paths.iter().all(|path| path.starts_with('/')) {
         return Ok(paths);
     }
-    Err(Refusal::Value(
+    Err(Expected(
         "a comma-separated list of paths that begin with /, such as /healthz,/ping",
     ))
 }
 
-pub(super) fn scale_target(text: &str) -> Result<ScaleTarget, Refusal> {
+pub(crate) fn scale_target(text: &str) -> Result<ScaleTarget, Expected> {
     let parts: Vec<&str> = text.split('/').collect();
     let target = match *parts.as_slice() {
         [kind, name] => (None, kind, name),
@@ -139,7 +141,7 @@ pub(super) fn scale_target(text: &str) -> Result<ScaleTarget, Refusal> {
     if parts.iter().any(|part| part.is_empty()) || !is_kind {
         let expected =
             "[group/version/]Kind/name, such as Deployment/web or argoproj.io/v1alpha1/Rollout/web";
-        return Err(Refusal::Value(expected));
+        return Err(Expected(expected));
     }
     Ok(ScaleTarget {
         api_version,
@@ -162,10 +164,10 @@ fn within<T: PartialOrd>(
     value: Option<T>,
     bounds: &RangeInclusive<T>,
     expected: &'static str,
-) -> Result<T, Refusal> {
+) -> Result<T, Expected> {
     value
         .filter(|value| bounds.contains(value))
-        .ok_or(Refusal::Value(expected))
+        .ok_or(Expected(expected))
 }
 
 /// Levenshtein's distance in bytes, row by row.
