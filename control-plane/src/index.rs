@@ -8,6 +8,8 @@
 //! Service, EndpointSlice ─► ServiceState ─► backends, endpoints
 //!                           │ is scaled by
 //! Deployment, StatefulSet, ScaledObject ─► workloads
+//!
+//! WakePolicy ─► how requests are held and workloads scaled, on each of its targets; its own verdict comes last
 //! ```
 //! A change makes new only what stands to the right of it, so that one pod that becomes ready costs the
 //! same among ten routes and among ten thousand.
@@ -30,6 +32,7 @@ mod service;
 mod serving;
 mod shadow;
 mod table;
+mod wake_policy;
 mod workload;
 mod zone;
 
@@ -101,6 +104,7 @@ struct Dirty {
     shown: BTreeSet<ObjectId>,
     services: BTreeSet<ServiceId>,
     workloads: BTreeSet<WorkloadId>,
+    policies: BTreeSet<ObjectId>,
 }
 
 impl Index {
@@ -143,6 +147,9 @@ impl Index {
         for id in std::mem::take(&mut dirty.workloads) {
             self.renew_workload(&id);
         }
+        for id in std::mem::take(&mut dirty.policies) {
+            self.renew_policy(&id);
+        }
         self.source_findings = source_findings;
         self.table.set_findings("files", &self.source_findings);
         if self.table.has_changed_routes() {
@@ -169,20 +176,22 @@ impl Index {
 
     /// What follows from a changed object, at first hand.
     fn mark(&self, id: &ObjectId, replaced: &Replaced, dirty: &mut Dirty) {
+        let named = self.objects.policies_naming(id);
+        dirty.policies.extend(named.cloned());
         match id.kind {
             Kind::HttpRoute | Kind::GrpcRoute | Kind::Ingress => {
                 dirty.routes.insert(id.clone());
             }
             Kind::Gateway | Kind::GatewayClass | Kind::Namespace => self.mark_followers(id, dirty),
             Kind::ReferenceGrant => self.mark_followers(&grant::all_in(&id.namespace), dirty),
-            Kind::Service => {
-                let service = ServiceId::from(id);
-                dirty
-                    .routes
-                    .extend(self.users.get(&service).into_iter().flatten().cloned());
-                dirty.services.insert(service);
+            Kind::Service => self.mark_service(id, dirty),
+            Kind::WakePolicy => {
+                for object in replaced.versions() {
+                    if let Object::WakePolicy(policy) = object {
+                        self.mark_policy(id, policy, dirty);
+                    }
+                }
             }
-            Kind::WakePolicy => {}
             Kind::EndpointSlice
             | Kind::Deployment
             | Kind::StatefulSet
@@ -193,6 +202,14 @@ impl Index {
                 }
             }
         }
+    }
+
+    /// Marks a Service and the routes that name it.
+    fn mark_service(&self, id: &ObjectId, dirty: &mut Dirty) {
+        let service = ServiceId::from(id);
+        let users = self.users.get(&service).into_iter().flatten();
+        dirty.routes.extend(users.cloned());
+        dirty.services.insert(service);
     }
 
     /// Marks the routes that follow from an object.
@@ -274,6 +291,9 @@ impl Index {
         self.renew_zones(id, (old.as_ref(), new.as_ref()), dirty);
         self.remove_routes(old.as_ref(), new.as_ref());
         dirty.shown.insert(id.clone());
+        dirty
+            .policies
+            .extend(self.objects.policies_naming(id).cloned());
         let findings = new
             .as_ref()
             .map(|new| new.findings.as_slice())

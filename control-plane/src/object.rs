@@ -10,7 +10,7 @@ use k8s_openapi::{
     api::{core::v1::Service, discovery::v1::EndpointSlice, networking::v1::Ingress},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use wakegate_api::{ScaledObject, WakePolicy};
+use wakegate_api::{ScaledObject, wake_policy::Rules};
 
 /// An object of a kind that the index reads.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +40,7 @@ pub enum Object {
     /// Who else scales a workload without KEDA.
     HorizontalPodAutoscaler(Box<AutoscalerObject>),
     /// What is held, for how long, and how it scales.
-    WakePolicy(Box<WakePolicy>),
+    WakePolicy(Box<WakePolicyObject>),
 }
 
 /// A Namespace, trimmed to what is read of it.
@@ -59,6 +59,15 @@ pub struct AutoscalerObject {
     pub target_kind: String,
     /// The name of that workload.
     pub target_name: String,
+}
+
+/// A WakePolicy, trimmed to what is read of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WakePolicyObject {
+    /// Name, namespace, generation and age.
+    pub metadata: ObjectMeta,
+    /// What it says.
+    pub rules: Arc<Rules>,
 }
 
 /// A Deployment or StatefulSet, trimmed to what is read of it.

@@ -201,3 +201,12 @@ fn a_bomb_of_aliases() {
         .collect();
     check(bomb.as_bytes(), "bad.yaml, document 1: ");
 }
+
+#[test]
+fn a_policy_with_a_wrong_field() {
+    check(
+        b"apiVersion: wakegate.dev/v1alpha1\nkind: WakePolicy\nmetadata: {name: a, namespace: shop}\n\
+          spec: {targetRefs: [{kind: Service, name: web}], hold: {timeout: soon}}",
+        "WakePolicy shop/a: spec.hold.timeout: \"soon\" is not a duration from 1ms to 1h",
+    );
+}

@@ -9,11 +9,11 @@ use wakegate_control_plane::{
     object::{Object, ObjectId},
     snapshot::Snapshot,
     source::files::{Batch, FileSet},
-    wanted::WantedScaledObject,
+    wanted::{AncestorVerdict, Refusal, WantedScaledObject},
 };
 use wakegate_wire::v1;
 
-const FIXTURES: [&str; 13] = [
+const FIXTURES: [&str; 15] = [
     "http-route",
     "ingress",
     "readiness",
@@ -27,6 +27,8 @@ const FIXTURES: [&str; 13] = [
     "scaled-elsewhere",
     "unclear",
     "conflicts",
+    "wake-policies",
+    "wake-policies-refused",
 ];
 
 fn table_of(dir: &Path) -> String {
@@ -59,19 +61,30 @@ fn text(snapshot: &Snapshot) -> String {
             id,
             ready_endpoints,
             paused,
+            no_probe,
+            max_in_flight_per_endpoint: most,
             ..
         } = &backend.message;
-        writeln!(
+        write!(
             text,
             "backend {id}: {ready_endpoints} ready, paused {paused}"
         )
         .unwrap();
+        if *no_probe || *most > 0 {
+            write!(text, ", not probed {no_probe}, in flight {most} at most").unwrap();
+        }
+        writeln!(text).unwrap();
     }
     for workload in snapshot.workloads.values() {
         writeln!(text, "{}", workload_text(&workload.message)).unwrap();
     }
     for wanted in snapshot.scaled_objects.values() {
         writeln!(text, "{}", wanted_text(wanted)).unwrap();
+    }
+    for (id, verdict) in &snapshot.policies {
+        for ancestor in &verdict.ancestors {
+            writeln!(text, "{}", verdict_text(id, ancestor)).unwrap();
+        }
     }
     for finding in snapshot.findings.iter() {
         writeln!(text, "finding {:?} {finding}", finding.code).unwrap();
@@ -118,6 +131,7 @@ fn route_text(route: &v1::Route) -> String {
         max_held,
         overflow_status,
         no_wake,
+        waiting_page,
         ..
     } = policy;
     let own: Vec<_> = no_wake
@@ -125,8 +139,9 @@ fn route_text(route: &v1::Route) -> String {
         .skip(3)
         .map(|rule| rule.what.as_ref().unwrap())
         .collect();
+    let page = if waiting_page { ", a page" } else { "" };
     lines.push(format!(
-        "held {hold_timeout_ms} ms, {max_held} at most, else {overflow_status}; {own:?}"
+        "held {hold_timeout_ms} ms, {max_held} at most, else {overflow_status}{page}; {own:?}"
     ));
     lines.join("\n  ")
 }
@@ -183,6 +198,30 @@ fn wanted_text(wanted: &WantedScaledObject) -> String {
     )
 }
 
+fn verdict_text(id: &ObjectId, ancestor: &AncestorVerdict) -> String {
+    let AncestorVerdict {
+        target,
+        accepted,
+        resolved_refs,
+        origins,
+    } = ancestor;
+    let shown = |result: &Result<(), Refusal>| match result {
+        Ok(()) => "yes".to_owned(),
+        Err(Refusal { reason, message }) => format!("{reason}: {message}"),
+    };
+    let section = target.section_name.as_deref();
+    let section = section.map(|section| format!("#{section}"));
+    let origins: Vec<&str> = origins.iter().map(|origin| &*origin.namespace).collect();
+    format!(
+        "{id} on {} {}{}\n  accepted {}\n  resolved {}\n  routes in {origins:?}",
+        target.kind,
+        target.name,
+        section.unwrap_or_default(),
+        shown(accepted),
+        shown(resolved_refs),
+    )
+}
+
 #[track_caller]
 fn check(name: &str) -> String {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -205,6 +244,7 @@ fn objects_that_are_well_make_a_table_without_findings() {
         "readiness",
         "workloads",
         "scaled-objects",
+        "wake-policies",
     ] {
         let table = check(name);
         assert!(!table.contains("\nfinding "), "{table}");
@@ -243,6 +283,17 @@ fn a_workload_that_is_not_clear_is_said_where_it_is_asked_for() {
 #[test]
 fn who_disagrees_about_a_workload_and_loses_is_told() {
     check("conflicts");
+}
+
+#[test]
+fn the_most_particular_policy_counts_whole_then_annotations_then_defaults() {
+    let table = check("wake-policies");
+    assert!(!table.contains("accepted T"), "{table}");
+}
+
+#[test]
+fn a_policy_that_is_not_in_force_says_why() {
+    check("wake-policies-refused");
 }
 
 /// In an order that looks like chance, and is the same each time.

@@ -44,6 +44,7 @@ fn parent(parent: &GrpcRouteParentRefs) -> ParentRef<'_> {
 
 fn read_rule(reader: &mut Reader<'_>, at: usize, rule: &GrpcRouteRules) {
     let refs = rule.backend_refs.iter().flatten().map(backend);
+    reader.begin_rule(rule.name.as_deref());
     let backends = gateway_route::backends(reader, &format!("spec.rules[{at}]"), refs);
     let matches = rule.matches.iter().flatten().map(read_match);
     gateway_route::rule(reader, at, matches, &backends);

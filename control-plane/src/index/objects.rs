@@ -9,7 +9,7 @@ use gateway_api::apis::standard::referencegrants::ReferenceGrant;
 use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
 use wakegate_api::ScaledObject;
 
-use super::{ServiceId, grant};
+use super::{ServiceId, grant, wake_policy};
 use crate::object::{AutoscalerObject, Kind, Object, ObjectId, WorkloadObject};
 
 /// The label by which an EndpointSlice names its Service.
@@ -29,6 +29,8 @@ pub(super) struct Objects {
     scaled: BTreeMap<(Arc<str>, String), BTreeSet<ObjectId>>,
     /// Autoscalers without KEDA by the same.
     autoscaled: BTreeMap<(Arc<str>, String), BTreeSet<ObjectId>>,
+    /// WakePolicies by every object that they name.
+    policies: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
 }
 
 /// Namespace, key and value.
@@ -144,6 +146,14 @@ impl Objects {
         })
     }
 
+    /// The WakePolicies that name an object.
+    pub(super) fn policies_naming(
+        &self,
+        id: &ObjectId,
+    ) -> impl Iterator<Item = &ObjectId> + use<'_> {
+        self.policies.get(id).into_iter().flatten()
+    }
+
     /// The workloads whose pods a Service selects.
     pub(super) fn selected_by(&self, id: &ServiceId, service: &Service) -> Vec<&ObjectId> {
         let Some(selector) = service
@@ -227,14 +237,18 @@ impl Objects {
                 let target = (Arc::clone(namespace), target);
                 put(&mut self.autoscaled, target, id.clone(), is_there);
             }
+            Object::WakePolicy(policy) => {
+                for named in wake_policy::named_by(id, policy) {
+                    put(&mut self.policies, named, id.clone(), is_there);
+                }
+            }
             Object::HttpRoute(_)
             | Object::GrpcRoute(_)
             | Object::Gateway(_)
             | Object::GatewayClass(_)
             | Object::ReferenceGrant(_)
             | Object::Namespace(_)
-            | Object::Ingress(_)
-            | Object::WakePolicy(_) => {}
+            | Object::Ingress(_) => {}
         }
     }
 }

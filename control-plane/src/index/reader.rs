@@ -5,7 +5,7 @@ mod backend;
 use std::{collections::BTreeSet, sync::Arc};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use wakegate_api::Settings;
+use wakegate_api::{Settings, wake_policy::ThawRules};
 use wakegate_core::{BackendId, Key, Route, RouteId, Target};
 
 pub(super) use self::backend::{PortRef, Resolved};
@@ -13,7 +13,8 @@ pub(super) use self::backend::{PortRef, Resolved};
 use super::{
     Origin, ServiceId, grant,
     objects::Objects,
-    route_object::{Match, Place, Placed, RouteObject},
+    route_object::{Match, Place, Placed, RouteObject, SaidOfThaw},
+    wake_policy::{InForce, Level},
     zone::Zone,
 };
 use crate::object::{Code, Finding, ObjectId};
@@ -24,6 +25,9 @@ pub(super) struct Reader<'a> {
     id: &'a ObjectId,
     objects: &'a Objects,
     created_ms: u64,
+    /// The policy on the object, and the one on the rule that is read.
+    policy: Option<InForce>,
+    rule_policy: Option<InForce>,
     routes: Vec<(Route, Arc<str>)>,
     out: RouteObject,
 }
@@ -32,12 +36,16 @@ impl<'a> Reader<'a> {
     pub(super) fn new(id: &'a ObjectId, metadata: &ObjectMeta, objects: &'a Objects) -> Self {
         let mut out = RouteObject::default();
         let (settings, errors) = settings(metadata);
+        let policy = objects.policy_on(id, None);
+        out.opts_in = policy.is_some() || settings.scale_to_zero == Some(true);
         out.settings = settings;
         out.findings = annotation_findings(id, errors).collect();
         Self {
             id,
             objects,
             created_ms: created_ms(metadata),
+            policy,
+            rule_policy: None,
             routes: Vec::new(),
             out,
         }
@@ -51,6 +59,17 @@ impl<'a> Reader<'a> {
     /// What it follows from besides Services.
     pub(super) fn follows(&mut self) -> &mut BTreeSet<ObjectId> {
         &mut self.out.follows
+    }
+
+    /// What is read from here on is of a rule of that name.
+    pub(super) fn begin_rule(&mut self, name: Option<&str>) {
+        self.rule_policy = name.and_then(|name| self.objects.policy_on(self.id, Some(name)));
+    }
+
+    /// The policy of the object that is in force in this rule.
+    fn own_policy(&self) -> Option<(Level, &InForce)> {
+        let of_rule = self.rule_policy.as_ref().map(|it| (Level::Rule, it));
+        of_rule.or_else(|| self.policy.as_ref().map(|it| (Level::Route, it)))
     }
 
     /// A Service, in the object's own namespace unless another is named.
@@ -85,9 +104,14 @@ impl<'a> Reader<'a> {
     ) -> Option<Resolved> {
         self.out.names.insert(id.clone());
         let object = self.objects.service(id);
-        let (said, _) = object.map_or_else(Default::default, |object| settings(&object.metadata));
-        // The route's own word counts before its Service's.
-        let is_ours = self.out.settings.scale_to_zero.or(said.scale_to_zero) == Some(true);
+        let said = backend::said(self.objects, object, id, port);
+        // The route's own word counts before its Service's, and a policy before an annotation.
+        let is_ours = self.own_policy().is_some()
+            || self
+                .out
+                .settings
+                .scale_to_zero
+                .unwrap_or_else(|| said.opts_in());
         if !is_ours || weight == 0 {
             return None;
         }
@@ -99,21 +123,45 @@ impl<'a> Reader<'a> {
                     .or_default()
                     .insert(number);
                 let backend = BackendId::new(&id.namespace, &id.name, number);
+                self.say_of_thaw(id, &backend);
                 let key = Key::service(&id.namespace, &id.name);
                 let target = Target {
                     backend,
                     key,
                     weight,
                 };
-                Some(Resolved {
-                    target,
-                    service: said,
-                })
+                Some(Resolved { target, said })
             }
             Err(reason) => {
                 self.not_held(field, &reason, Code::BackendNotHeld);
                 None
             }
+        }
+    }
+
+    /// Who is elsewhere may wake a Service, and not say how much it can take.
+    fn say_of_thaw(&mut self, ServiceId { namespace, name }: &ServiceId, backend: &BackendId) {
+        let Some((level, policy)) = self.own_policy() else {
+            return;
+        };
+        if *namespace != self.id.namespace {
+            if policy.rules.thaw != ThawRules::default() {
+                let reason = format!(
+                    "for Service {namespace}/{name} it is not in force: only a policy in namespace {namespace} may say \
+                     how that goes on"
+                );
+                let finding = Finding::new(&policy.id, "spec.thaw", reason);
+                self.out.findings.push(finding);
+            }
+            return;
+        }
+        let said = SaidOfThaw {
+            backend: backend.clone(),
+            level,
+            policy: policy.clone(),
+        };
+        if !self.out.thaws.contains(&said) {
+            self.out.thaws.push(said);
         }
     }
 
@@ -125,7 +173,7 @@ impl<'a> Reader<'a> {
 
     /// A backend that no Service in reach stands for. Said only of an object that is ours by itself.
     pub(super) fn refuse(&mut self, field: &str, reason: &str, code: Code) {
-        if self.out.settings.scale_to_zero == Some(true) {
+        if self.out.opts_in || self.rule_policy.is_some() {
             self.not_held(field, reason, code);
         }
     }
@@ -163,7 +211,11 @@ impl<'a> Reader<'a> {
                 .iter()
                 .map(|backend| backend.target.clone())
                 .collect(),
-            policy: Arc::new(backend::policy(&self.out.settings, backends)),
+            policy: Arc::new(backend::policy(
+                &self.out.settings,
+                self.own_policy(),
+                backends,
+            )),
         };
         self.routes.push((route, field.into()));
     }

@@ -6,9 +6,13 @@ use std::{
 };
 
 use wakegate_api::Settings;
-use wakegate_core::{HeaderMatch, HostMatch, PathMatch, QueryMatch, Route};
+use wakegate_core::{BackendId, HeaderMatch, HostMatch, PathMatch, QueryMatch, Route};
 
-use super::{Origin, ServiceId, zone::Zone};
+use super::{
+    Origin, ServiceId,
+    wake_policy::{InForce, Level},
+    zone::Zone,
+};
 use crate::object::{Finding, ObjectId};
 
 /// What one HTTPRoute, GRPCRoute or Ingress comes to.
@@ -24,6 +28,10 @@ pub(super) struct RouteObject {
     /// The ports of Services that its routes lead to.
     pub(super) targets: BTreeMap<ServiceId, BTreeSet<u16>>,
     pub(super) settings: Settings,
+    /// Whether it says by itself that it is ours.
+    pub(super) opts_in: bool,
+    /// What policies on it, or on its rules, say of how its backends thaw.
+    pub(super) thaws: Vec<SaidOfThaw>,
     /// Where its routes with targets are.
     pub(super) held_zones: BTreeSet<Zone>,
     /// Where its routes without targets are.
@@ -37,6 +45,14 @@ pub(super) struct Placed {
     pub(super) route: Route,
     pub(super) origin: Arc<Origin>,
     pub(super) field: Arc<str>,
+}
+
+/// A policy in force between a route and a backend.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct SaidOfThaw {
+    pub(super) backend: BackendId,
+    pub(super) level: Level,
+    pub(super) policy: InForce,
 }
 
 /// Gateways, and the hosts that they have for a route.

@@ -5,13 +5,9 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 use sha2::{Digest as _, Sha256};
 use wakegate_api::annotations::PREFIX;
 
-use super::{
-    Index, Origin, ServiceId,
-    scaling::{Scaling, opts_in},
-    workload::WorkloadId,
-};
+use super::{Index, Origin, ServiceId, scaling::Scaling, workload::WorkloadId};
 use crate::{
-    object::{Code, Finding, Kind, ObjectId},
+    object::{Code, Finding, Kind, Object, ObjectId},
     wanted::{Owner, Target, WantedScaledObject},
 };
 
@@ -36,7 +32,7 @@ impl Index {
         let target = match self.target_of(id, members) {
             Ok(target) => target,
             Err(reason) => {
-                let reason = format!("\"true\" finds nothing to scale: {reason}");
+                let reason = format!("nothing is found to scale: {reason}");
                 self.tell_those_who_opt_in(members, Code::WorkloadUnclear, &reason, findings);
                 return None;
             }
@@ -186,9 +182,12 @@ impl Index {
         let said = members.iter().filter_map(|member| {
             let service = self.objects.service(member)?;
             let (settings, _) = super::reader::settings(&service.metadata);
-            opts_in(&settings).then(|| member.object())
+            let id = member.object();
+            let mut policies = self.objects.policies_naming(&id);
+            let opts_in = settings.scale_to_zero == Some(true) || policies.next().is_some();
+            opts_in.then_some(id)
         });
-        let on = |object: ObjectId| Finding::new(&object, opt_in(), reason).with(code);
+        let on = |object: ObjectId| Finding::new(&object, self.opt_in(&object), reason).with(code);
         findings.extend(said.map(on));
         self.tell_routes(members, code, reason, findings);
     }
@@ -202,16 +201,22 @@ impl Index {
     ) {
         let users = members.iter().flat_map(|member| self.users_of(member));
         let users: BTreeSet<&ObjectId> = users
-            .filter(|(_, routes)| opts_in(&routes.settings))
+            .filter(|(_, routes)| routes.opts_in)
             .map(|(user, _)| user)
             .collect();
-        let on = |object| Finding::new(object, opt_in(), reason).with(code);
+        let on = |object| Finding::new(object, self.opt_in(object), reason).with(code);
         findings.extend(users.into_iter().map(on));
     }
-}
 
-fn opt_in() -> String {
-    format!("metadata.annotations[{PREFIX}scale-to-zero]")
+    /// The annotation by which an object is ours; empty for one that is so by a policy.
+    fn opt_in(&self, id: &ObjectId) -> String {
+        let metadata = self.objects.get(id).map(Object::metadata);
+        let said = metadata.map(|metadata| super::reader::settings(metadata).0);
+        match said.and_then(|said| said.scale_to_zero) {
+            Some(true) => format!("metadata.annotations[{PREFIX}scale-to-zero]"),
+            Some(false) | None => String::new(),
+        }
+    }
 }
 
 /// As much of a name as has room before the digest of what it stands for.

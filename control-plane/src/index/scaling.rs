@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use wakegate_api::{Settings, annotations::PREFIX};
+use wakegate_api::{Settings, annotations::PREFIX, wake_policy::ScaledObjectBy};
 use wakegate_wire::v1;
 
 use super::{Index, ServiceId, reader};
-use crate::object::{Code, Finding, Object, ObjectId};
+use crate::object::{Code, Finding, Kind, Object, ObjectId};
 
 /// The window of a rate, when nobody gives another.
 const RATE_WINDOW: Duration = Duration::from_mins(1);
@@ -48,15 +48,16 @@ pub(super) struct Scaling {
 }
 
 impl Index {
-    /// All who have a say about the workload of these Services, which are in one namespace: the Services,
-    /// then the routes that lead to them, the older before the younger. A route elsewhere may wake them,
-    /// and says nothing of their scaling.
+    /// All who have a say about the workload of these Services, which are in one namespace: the policies on the
+    /// Services, the Services, then the routes that lead to them, the older before the younger. A route elsewhere
+    /// may wake them, and says nothing of their scaling.
     pub(super) fn said<'a>(&self, services: impl IntoIterator<Item = &'a ServiceId>) -> Vec<Said> {
-        let (mut said, mut routes) = (Vec::new(), BTreeSet::new());
+        let (mut policies, mut said, mut routes) = (Vec::new(), Vec::new(), BTreeSet::new());
         for id in services {
             let Some(service) = self.objects.service(id) else {
                 continue;
             };
+            policies.extend(self.objects.policy_on(&id.object(), None));
             let (settings, _) = reader::settings(&service.metadata);
             let created = reader::created_ms(&service.metadata);
             said.push((created, self.said_by(id.object(), settings)));
@@ -76,8 +77,12 @@ impl Index {
             let settings = self.routes.get(id)?.settings.clone();
             Some(self.said_by(id.clone(), settings))
         });
-        said.into_iter()
-            .map(|(_, said)| said)
+        policies.sort_by(|one, other| one.age().cmp(&other.age()));
+        let policies = policies
+            .into_iter()
+            .map(|policy| self.said_by(policy.id, policy.rules.settings.clone()));
+        policies
+            .chain(said.into_iter().map(|(_, said)| said))
             .chain(later)
             .collect()
     }
@@ -114,6 +119,7 @@ pub(super) fn merge(workload: &str, said: &[Said], findings: &mut Vec<Finding>) 
     let rate = merge.first("target-rate", |said| said.target_rate);
     let window = merge.first("rate-window", |said| said.rate_window);
     let paused = merge.first("paused", |said| said.paused);
+    let by = merge.first("scaled-object", |said| said.scaled_object);
     let is_paused = paused.is_some_and(|(_, paused)| paused);
     let min_replicas = min.map_or(0, |(_, min)| min);
     let max_replicas = max.map_or(MAX_REPLICAS.max(min_replicas), |(_, max)| max);
@@ -135,9 +141,7 @@ pub(super) fn merge(workload: &str, said: &[Said], findings: &mut Vec<Finding>) 
             window.map_or(RATE_WINDOW, |(_, window)| window),
         ),
         is_paused,
-        is_external: said
-            .iter()
-            .any(|said| said.settings.has_external_scaled_object),
+        is_external: by.is_some_and(|(_, by)| by == ScaledObjectBy::External),
         pausing: pausing(said, is_paused),
     }
 }
@@ -210,7 +214,11 @@ impl<'a> Merge<'a, '_> {
     }
 
     fn lose(&mut self, loser: &ObjectId, name: &str, reason: &str) {
-        let field = format!("metadata.annotations[{PREFIX}{name}]");
+        let field = if loser.kind == Kind::WakePolicy {
+            format!("spec.scale.{}", field_of(name))
+        } else {
+            format!("metadata.annotations[{PREFIX}{name}]")
+        };
         let reason = format!(
             "for {} {reason}; say it once or say the same",
             self.workload
@@ -218,6 +226,19 @@ impl<'a> Merge<'a, '_> {
         let finding = Finding::new(loser, field, reason).with(Code::Conflicted);
         self.findings.push(finding);
     }
+}
+
+/// The field of a policy that says what an annotation says.
+fn field_of(annotation: &str) -> String {
+    if annotation == "scale-target" {
+        return "target".to_owned();
+    }
+    let mut words = annotation.split('-');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |field, word| {
+        let (head, tail) = word.split_at_checked(1).unwrap_or((word, ""));
+        format!("{field}{}{tail}", head.to_ascii_uppercase())
+    })
 }
 
 /// Shown as it is written.
@@ -228,9 +249,4 @@ impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
     }
-}
-
-/// Whether an object has the annotation by which it is ours.
-pub(super) fn opts_in(settings: &Settings) -> bool {
-    settings.scale_to_zero == Some(true)
 }

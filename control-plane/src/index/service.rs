@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::api::core::v1::Service;
+use wakegate_api::wake_policy::ThawRules;
 use wakegate_core::{Backend, BackendId};
 
 use super::{
     Dirty, Index, ServiceEndpoints, ServiceId, endpoints, objects::put, reader, scaling,
-    workload::WorkloadId,
+    wake_policy::Level, workload::WorkloadId,
 };
+use crate::object::{Code, Finding};
 
 /// What one Service comes to.
 #[derive(Debug, Default)]
@@ -28,6 +31,8 @@ impl Index {
         let mut findings = Vec::new();
         let new = self.service_state(id, &mut findings);
         self.table.set_findings(&id.object().to_string(), &findings);
+        let policies = self.objects.policies_naming(&id.object());
+        dirty.policies.extend(policies.cloned());
         let old = self.services.remove(id);
         for (state, is_there) in [(old.as_ref(), false), (new.as_ref(), true)] {
             if let Some(workload) = state.and_then(|state| state.workload.as_ref()) {
@@ -46,11 +51,7 @@ impl Index {
         self.services.extend(new.map(|new| (id.clone(), new)));
     }
 
-    fn service_state(
-        &self,
-        id: &ServiceId,
-        findings: &mut Vec<crate::object::Finding>,
-    ) -> Option<ServiceState> {
+    fn service_state(&self, id: &ServiceId, findings: &mut Vec<Finding>) -> Option<ServiceState> {
         let service = self.objects.service(id)?;
         let (_, errors) = reader::settings(&service.metadata);
         findings.extend(reader::annotation_findings(&id.object(), errors));
@@ -73,11 +74,17 @@ impl Index {
         for port in ports {
             let backend = BackendId::new(&id.namespace, &id.name, port);
             let ready_endpoints = state.endpoints.n_ready(port);
+            let ThawRules {
+                max_in_flight_per_endpoint,
+                probe,
+            } = self.thaw_of(id, service, (&backend, port), findings);
             let asleep = Backend::asleep(backend.clone());
             state.backends.insert(
                 backend,
                 Backend {
                     ready_endpoints,
+                    max_in_flight_per_endpoint,
+                    probe: probe.unwrap_or(asleep.probe),
                     ..asleep
                 },
             );
@@ -85,5 +92,49 @@ impl Index {
         state.workload = Some(workload);
         state.unclear = unclear;
         Some(state)
+    }
+
+    /// How what is held for a backend goes on: as the most particular policy says that speaks of it. A backend
+    /// has one thaw, whatever routes lead to it; of two policies of one sort the older has its way.
+    fn thaw_of(
+        &self,
+        id: &ServiceId,
+        service: &Service,
+        (backend, port): (&BackendId, u16),
+        findings: &mut Vec<Finding>,
+    ) -> ThawRules {
+        let object = id.object();
+        let ports = service.spec.iter().flat_map(|spec| &spec.ports).flatten();
+        let named = ports
+            .filter(|candidate| candidate.port == i32::from(port))
+            .find_map(|port| port.name.as_deref());
+        let of_port = named.and_then(|name| self.objects.policy_on(&object, Some(name)));
+        let of_service = self.objects.policy_on(&object, None);
+        let of_routes = self.users_of(id).flat_map(|(_, routes)| &routes.thaws);
+        let of_routes = of_routes
+            .filter(|said| said.backend == *backend)
+            .map(|said| (said.level, said.policy.clone()));
+        let mut said: Vec<_> = of_port
+            .map(|policy| (Level::Port, policy))
+            .into_iter()
+            .chain(of_service.map(|policy| (Level::Service, policy)))
+            .chain(of_routes)
+            .filter(|(_, policy)| policy.rules.thaw != ThawRules::default())
+            .collect();
+        said.sort_by(|(a, one), (b, other)| (b, one.age()).cmp(&(a, other.age())));
+        let Some((level, winner)) = said.first() else {
+            return ThawRules::default();
+        };
+        let losers = said
+            .iter()
+            .filter(|(other, policy)| other == level && policy.rules.thaw != winner.rules.thaw);
+        findings.extend(losers.map(|(_, loser)| {
+            let reason = format!(
+                "for {object} it is not in force: {} is older and says something else",
+                winner.id
+            );
+            Finding::new(&loser.id, "spec.thaw", reason).with(Code::Conflicted)
+        }));
+        winner.rules.thaw
     }
 }

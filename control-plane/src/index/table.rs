@@ -9,7 +9,7 @@ use super::{ServiceEndpoints, ServiceId, route_object::Placed};
 use crate::{
     object::{Code, Finding, ObjectId},
     snapshot::{Changed, Entity, HISTORY, Map, RouteEntry, Snapshot, Tag},
-    wanted::WantedScaledObject,
+    wanted::{PolicyVerdict, WantedScaledObject},
 };
 
 /// The newest snapshot, and what comes into the next.
@@ -102,6 +102,14 @@ impl Table {
         }
         self.has_wanted_changed = true;
         set(&mut self.next.scaled_objects, id, wanted.map(Arc::new));
+    }
+
+    pub(super) fn set_policy(&mut self, id: &ObjectId, verdict: Option<PolicyVerdict>) {
+        if self.next.policies.get(id).map(Arc::as_ref) == verdict.as_ref() {
+            return;
+        }
+        self.has_wanted_changed = true;
+        set(&mut self.next.policies, id, verdict.map(Arc::new));
     }
 
     pub(super) fn set_endpoints(&mut self, id: &ServiceId, endpoints: Option<&ServiceEndpoints>) {

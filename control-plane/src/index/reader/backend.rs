@@ -1,10 +1,20 @@
 //! A backend of a rule: which port of a Service it is, and how its requests are held.
 
-use k8s_openapi::api::core::v1::{Service, ServicePort};
-use wakegate_api::Settings;
-use wakegate_core::{NoWake, NoWakeMatch, Policy, Target};
+use std::iter;
 
-use crate::index::{ServiceId, route_object};
+use k8s_openapi::api::core::v1::{Service, ServicePort};
+use wakegate_api::{
+    Settings,
+    wake_policy::{NoWakeRequest, NoWakeRule},
+};
+use wakegate_core::{HeaderMatch, NoWake, NoWakeMatch, Policy, Target, ValueMatch};
+
+use crate::index::{
+    ServiceId,
+    objects::Objects,
+    route_object,
+    wake_policy::{InForce, Level},
+};
 
 /// The status that a request on one of `no-wake-paths` gets while the backend is asleep.
 const NO_WAKE_STATUS: u16 = 200;
@@ -16,11 +26,55 @@ pub(in crate::index) enum PortRef<'a> {
     Name(&'a str),
 }
 
-/// A backend of a rule, with what its Service says.
+/// A backend of a rule, with what is said of it.
 #[derive(Debug)]
 pub(in crate::index) struct Resolved {
     pub(super) target: Target,
-    pub(super) service: Settings,
+    pub(super) said: Said,
+}
+
+/// What is said of one port of a Service.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// By the Service's annotations.
+    settings: Settings,
+    /// By the policy on the Service, and by the one on the port.
+    policy: Option<InForce>,
+    port_policy: Option<InForce>,
+}
+
+impl Said {
+    /// Whether it is ours, whatever a route says.
+    pub(super) fn opts_in(&self) -> bool {
+        self.policy.is_some()
+            || self.port_policy.is_some()
+            || self.settings.scale_to_zero == Some(true)
+    }
+}
+
+/// What is said of a port of a Service.
+pub(super) fn said(
+    objects: &Objects,
+    service: Option<&Service>,
+    id: &ServiceId,
+    port: PortRef<'_>,
+) -> Said {
+    let settings = service.map(|service| super::settings(&service.metadata));
+    let named = service.and_then(|service| port_of(service, port));
+    let named = named.and_then(|port| port.name.as_deref());
+    Said {
+        settings: settings.map(|(settings, _)| settings).unwrap_or_default(),
+        policy: objects.policy_on(&id.object(), None),
+        port_policy: named.and_then(|name| objects.policy_on(&id.object(), Some(name))),
+    }
+}
+
+fn port_of<'s>(service: &'s Service, port: PortRef<'_>) -> Option<&'s ServicePort> {
+    let ports = service.spec.iter().flat_map(|spec| &spec.ports).flatten();
+    ports.into_iter().find(|candidate| match port {
+        PortRef::Number(number) => candidate.port == number,
+        PortRef::Name(name) => candidate.name.as_deref() == Some(name),
+    })
 }
 
 /// The number of a port; why there is none to hold for.
@@ -29,8 +83,8 @@ pub(super) fn number_of(
     id: &ServiceId,
     port: PortRef<'_>,
 ) -> Result<u16, String> {
-    let spec = service.and_then(|service| service.spec.as_ref());
-    let Some(spec) = spec else {
+    let with_spec = service.and_then(|service| Some((service, service.spec.as_ref()?)));
+    let Some((service, spec)) = with_spec else {
         return Err(format!("there is no Service {id}"));
     };
     if spec.type_.as_deref() == Some("ExternalName") {
@@ -38,17 +92,10 @@ pub(super) fn number_of(
             "Service {id} is an ExternalName, which nothing here can scale"
         ));
     }
-    let is_it = |candidate: &&ServicePort| match port {
-        PortRef::Number(number) => candidate.port == number,
-        PortRef::Name(name) => candidate.name.as_deref() == Some(name),
-    };
-    let ports = spec.ports.as_deref().unwrap_or_default();
-    let found = ports
-        .iter()
-        .find(is_it)
-        .and_then(|port| u16::try_from(port.port).ok());
+    let found = port_of(service, port).and_then(|port| u16::try_from(port.port).ok());
     found.filter(|number| *number > 0).ok_or_else(|| {
-        let known: Vec<String> = ports.iter().map(|port| port.port.to_string()).collect();
+        let ports = spec.ports.iter().flatten();
+        let known: Vec<String> = ports.map(|port| port.port.to_string()).collect();
         let port = match port {
             PortRef::Number(number) => number.to_string(),
             PortRef::Name(name) => name.to_owned(),
@@ -60,9 +107,21 @@ pub(super) fn number_of(
     })
 }
 
-/// The route's own settings, then those of its Services in their order, then the defaults.
-pub(super) fn policy(route: &Settings, backends: &[Resolved]) -> Policy {
-    let said = || std::iter::once(route).chain(backends.iter().map(|backend| &backend.service));
+/// What the most particular policy says, whole; then the route's own annotations, then those of its Services
+/// in their order, then the defaults.
+pub(super) fn policy(
+    route: &Settings,
+    own: Option<(Level, &InForce)>,
+    backends: &[Resolved],
+) -> Policy {
+    let rules = most_particular(own, backends).map(|policy| &*policy.rules);
+    let annotated = || iter::once(route).chain(backends.iter().map(|it| &it.said.settings));
+    let said = || {
+        rules
+            .map(|rules| &rules.settings)
+            .into_iter()
+            .chain(annotated())
+    };
     let mut policy = Policy::default();
     if let Some(timeout) = said().find_map(|settings| settings.hold_timeout) {
         policy.hold_timeout = timeout;
@@ -73,12 +132,51 @@ pub(super) fn policy(route: &Settings, backends: &[Resolved]) -> Policy {
     if let Some(overflow) = said().find_map(|settings| settings.overflow) {
         policy.overflow_status = overflow.status();
     }
-    let paths = said().find_map(|settings| settings.no_wake_paths.as_ref());
+    policy.waiting_page = rules.and_then(|rules| rules.waiting_page).unwrap_or(false);
+    match rules.map(|rules| &rules.no_wake) {
+        Some(rules) if !rules.is_empty() => policy.no_wake.extend(rules.iter().map(no_wake)),
+        Some(_) | None => {
+            let paths = annotated().find_map(|settings| settings.no_wake_paths.as_ref());
+            let paths = paths.into_iter().flatten().map(|path| NoWake {
+                what: NoWakeMatch::PathPrefix(route_object::segments(path).to_owned()),
+                status: NO_WAKE_STATUS,
+            });
+            policy.no_wake.extend(paths);
+        }
+    }
     policy
-        .no_wake
-        .extend(paths.into_iter().flatten().map(|path| NoWake {
-            what: NoWakeMatch::PathPrefix(route_object::segments(path).to_owned()),
-            status: NO_WAKE_STATUS,
-        }));
-    policy
+}
+
+/// Of the policies of a route and of its backends; of several backends the first has its way.
+fn most_particular<'p>(
+    own: Option<(Level, &'p InForce)>,
+    backends: &'p [Resolved],
+) -> Option<&'p InForce> {
+    let of_backends = backends.iter().flat_map(|Resolved { said, .. }| {
+        let port = said.port_policy.as_ref().map(|it| (Level::Port, it));
+        let service = said.policy.as_ref().map(|it| (Level::Service, it));
+        port.into_iter().chain(service)
+    });
+    // Of equals the last is the greatest.
+    let all: Vec<_> = own.into_iter().chain(of_backends).collect();
+    let most = all.into_iter().rev().max_by_key(|(level, _)| *level);
+    most.map(|(_, policy)| policy)
+}
+
+fn no_wake(rule: &NoWakeRule) -> NoWake {
+    let what = match &rule.what {
+        NoWakeRequest::PathPrefix(path) => {
+            NoWakeMatch::PathPrefix(route_object::segments(path).to_owned())
+        }
+        NoWakeRequest::UserAgentPrefix(agent) => NoWakeMatch::UserAgentPrefix(agent.clone()),
+        NoWakeRequest::Method(method) => NoWakeMatch::Method(method.clone()),
+        NoWakeRequest::Header { name, value } => NoWakeMatch::Header(HeaderMatch {
+            name: name.clone(),
+            value: value.clone().map_or(ValueMatch::Present, ValueMatch::Exact),
+        }),
+    };
+    NoWake {
+        what,
+        status: rule.status,
+    }
 }

@@ -1,5 +1,7 @@
 //! A document's value -> the object that it describes.
 
+use std::sync::Arc;
+
 use k8s_openapi::{
     api::{
         apps::v1::{Deployment, StatefulSet},
@@ -10,9 +12,12 @@ use k8s_openapi::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use wakegate_api::{WakePolicy, wake_policy::Rules};
 
 use super::{Content, DocumentError};
-use crate::object::{AutoscalerObject, Kind, NamespaceObject, Object, ObjectId, WorkloadObject};
+use crate::object::{
+    AutoscalerObject, Kind, NamespaceObject, Object, ObjectId, WakePolicyObject, WorkloadObject,
+};
 
 /// What a document says of itself before its fields are looked at.
 #[derive(Debug, Default)]
@@ -151,7 +156,12 @@ pub(in crate::source) fn typed(kind: Kind, value: Value) -> Result<Object, Refus
         }
         Kind::Ingress => Object::Ingress(field_by_field(value)?),
         Kind::ScaledObject => Object::ScaledObject(field_by_field(value)?),
-        Kind::WakePolicy => Object::WakePolicy(field_by_field(value)?),
+        Kind::WakePolicy => {
+            let WakePolicy { metadata, spec, .. } = field_by_field(value)?;
+            let rules = Rules::parse(&spec).map_err(|error| (error.field, error.reason))?;
+            let rules = Arc::new(rules);
+            Object::WakePolicy(Box::new(WakePolicyObject { metadata, rules }))
+        }
         Kind::HorizontalPodAutoscaler => {
             let autoscaler: HorizontalPodAutoscaler = field_by_field(value)?;
             let target = autoscaler.spec.scale_target_ref;
