@@ -4,6 +4,7 @@ use crate::{
     Shared,
     config::Kubernetes,
     leader::{self, LeaseConfig},
+    peers::Follower,
     publish::Publisher,
     source::kubernetes,
     writers::Writers,
@@ -22,7 +23,7 @@ pub(crate) async fn start(
     let Shared {
         tasks,
         snapshots,
-        workers: _,
+        workers,
         acks,
         metrics,
         grpc,
@@ -40,6 +41,12 @@ pub(crate) async fn start(
     let stop = tasks.shutdown_token();
     let (leadership, run) = leader::run(client.clone(), lease, metrics.clone(), stop);
     tasks.spawn("lease", run);
+    let follower = Follower::new(
+        config.identity.clone(),
+        workers.clone(),
+        leadership.leader(),
+    );
+    tasks.spawn("follower", follower.run(tasks.shutdown_token()));
 
     let writers = Writers {
         config,

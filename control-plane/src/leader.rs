@@ -20,7 +20,7 @@ use self::{
     candidate::{Candidate, Decision},
     lease::{LeaseError, Leases},
 };
-use crate::metrics::Metrics;
+use crate::{backoff::jittered, metrics::Metrics};
 
 /// The name of the Lease in an installation.
 pub const LEASE: &str = "wakegate-control-plane";
@@ -262,11 +262,6 @@ impl Election {
             tracing::warn!(error, "the Lease is not released: it runs out");
         }
     }
-}
-
-/// From half of `wait` to all of it, so that two do not meet each time.
-fn jittered(wait: Duration) -> Duration {
-    wait.mul_f64(rand::random_range(0.5..=1.0))
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@
 //!                              ├─► eds      EDS and ADS
 //!                              └─► writers  ScaledObjects, Events, status
 //! ```
+//! Several replicas all push; one of them writes, and the others tell it how far their filters are (`peers`).
 
+mod backoff;
 mod cluster;
 pub mod config;
 pub mod debug;
@@ -15,6 +17,7 @@ pub mod index;
 pub mod leader;
 pub mod metrics;
 pub mod object;
+pub mod peers;
 pub mod publish;
 pub mod push;
 pub mod snapshot;
@@ -38,6 +41,7 @@ use self::{
     eds::Eds,
     index::{Index, Parents, Serving},
     metrics::Metrics,
+    peers::Peers,
     publish::Publisher,
     push::{Acks, Push, Workers},
     snapshot::Snapshot,
@@ -127,7 +131,7 @@ async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: L
     let Shared {
         tasks,
         snapshots,
-        workers: _,
+        workers,
         acks: _,
         metrics,
         grpc: _,
@@ -139,7 +143,10 @@ async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: L
         .set_service_status("", ServingStatus::NotServing)
         .await;
     let server = server().add_service(health_service);
-    let server = server.add_service(push.into_service());
+    let peers = Peers::new(workers.clone(), shutdown.clone());
+    let server = server
+        .add_service(push.into_service())
+        .add_service(peers.into_service());
     let server = server
         .add_service(eds.endpoint_service())
         .add_service(eds.aggregated_service());

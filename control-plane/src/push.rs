@@ -5,6 +5,7 @@
 
 mod acks;
 mod chunks;
+mod peer_seat;
 mod scope;
 mod standings;
 mod subscription;
@@ -21,6 +22,8 @@ use wakegate_wire::v1::{self, routes_server::Routes, routes_server::RoutesServer
 
 pub use self::acks::{Acks, Applied};
 pub use self::workers::{WorkerReport, Workers};
+
+pub(crate) use self::peer_seat::PeerSeat;
 
 use self::{scope::Scope, subscription::Subscription, view::Views, workers::Seat};
 use crate::{metrics::Metrics, snapshot::Snapshot};

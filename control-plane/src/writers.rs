@@ -19,7 +19,7 @@ mod write;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use kube::{Api, Client};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 pub use self::metrics::WriterMetrics;
@@ -41,6 +41,11 @@ const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "wakegate");
 
 /// A write that takes longer has failed. Admission webhooks get 10 s from the API server, 30 s at most.
 const WRITE_LIMIT: Duration = Duration::from_secs(35);
+
+/// What a new leader waits before it writes: the filters of the one before come back within 5 s, here or to
+/// another replica, and the others look at the Lease every 2 s and tell how far theirs are. Who wrote sooner would
+/// take a filter that has not come for one that there is not.
+const SETTLING: Duration = Duration::from_secs(6);
 
 /// Everything that is written.
 #[derive(Clone)]
@@ -83,6 +88,7 @@ impl Writers {
 
     /// Never ends by itself.
     async fn lead(&self) {
+        sleep(SETTLING).await;
         let notices = Notices::default();
         let scaled_objects = ScaledObjects::new(self, notices.clone());
         let explain = Explain::new(self, notices.clone());

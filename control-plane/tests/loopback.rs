@@ -12,6 +12,8 @@ mod acks;
 mod eds;
 #[path = "loopback/harness.rs"]
 mod harness;
+#[path = "loopback/peers.rs"]
+mod peers;
 #[path = "loopback/push.rs"]
 mod push;
 #[path = "loopback/watching.rs"]

@@ -3,7 +3,12 @@
 
 use std::{error::Error, fs, path::Path};
 
-const PROTOS: [&str; 3] = ["routes.proto", "demand.proto", "externalscaler.proto"];
+const PROTOS: [&str; 4] = [
+    "routes.proto",
+    "demand.proto",
+    "peers.proto",
+    "externalscaler.proto",
+];
 
 /// Reached by an attribute on each service module, so that the stubs cost nothing in the filter.
 fn generate(into: &Path) -> Result<(), Box<dyn Error>> {

@@ -24,12 +24,35 @@ impl TryFrom<&v1::Hello> for Scope {
     type Error = String;
 
     fn try_from(hello: &v1::Hello) -> Result<Self, String> {
-        let is_scaler = hello.role() == v1::Role::Scaler;
+        let scope = Self::of_filter(hello.scope.clone().unwrap_or_default())?;
+        Ok(Self {
+            is_scaler: hello.role() == v1::Role::Scaler,
+            ..scope
+        })
+    }
+}
+
+impl From<&Scope> for v1::Scope {
+    fn from(scope: &Scope) -> Self {
+        Self {
+            namespaces: scope.namespaces.iter().cloned().collect(),
+            gateway: scope.gateway.clone(),
+            ingress_class: scope.ingress_class.clone(),
+        }
+    }
+}
+
+impl Scope {
+    /// The scope of a filter.
+    ///
+    /// # Errors
+    /// It is larger than any is allowed to be.
+    pub(super) fn of_filter(scope: v1::Scope) -> Result<Self, String> {
         let v1::Scope {
             namespaces,
             gateway,
             ingress_class,
-        } = hello.scope.clone().unwrap_or_default();
+        } = scope;
         if namespaces.len() > MAX_NAMESPACES {
             return Err(format!("a scope has at most {MAX_NAMESPACES} namespaces"));
         }
@@ -40,15 +63,13 @@ impl TryFrom<&v1::Hello> for Scope {
             ));
         }
         Ok(Self {
-            is_scaler,
+            is_scaler: false,
             namespaces: namespaces.into_iter().collect(),
             gateway,
             ingress_class,
         })
     }
-}
 
-impl Scope {
     /// Whether routes of that origin are wanted.
     pub(super) fn has(&self, origin: &Origin) -> bool {
         let Self {

@@ -2,14 +2,19 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::scope::Scope;
+use wakegate_wire::v1;
+
+use super::{MAX_NAME, scope::Scope};
+
+/// Standings that one replica may name: the scopes of its workers, each with a few versions.
+const MAX_STANDINGS: usize = 10_000;
 
 /// The version that a worker has and did not refuse; none before its first.
 pub(super) type Standing = Option<String>;
 
 /// How many workers stand where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Standings {
+pub(crate) struct Standings {
     by_scope: BTreeMap<Arc<Scope>, BTreeMap<Standing, usize>>,
 }
 
@@ -37,6 +42,30 @@ impl Standings {
         }
     }
 
+    /// As another replica is told.
+    pub(crate) fn message(&self, replica: String) -> v1::Standings {
+        let scopes = self.scopes().flat_map(|(scope, of_scope)| {
+            of_scope.iter().map(|(standing, n_workers)| v1::Standing {
+                scope: Some(v1::Scope::from(&**scope)),
+                version: standing.clone().unwrap_or_default(),
+                workers: u32::try_from(*n_workers).unwrap_or(u32::MAX),
+            })
+        });
+        v1::Standings {
+            replica,
+            standings: scopes.collect(),
+        }
+    }
+
+    /// Adds those of another replica.
+    pub(super) fn add_all(&mut self, others: &Self) {
+        for (scope, of_scope) in others.scopes() {
+            for (standing, n_workers) in of_scope {
+                self.add(scope, standing.clone(), *n_workers);
+            }
+        }
+    }
+
     /// Scope by scope.
     pub(super) fn scopes(&self) -> impl Iterator<Item = (&Arc<Scope>, &BTreeMap<Standing, usize>)> {
         self.by_scope.iter()
@@ -48,6 +77,32 @@ impl Standings {
             let in_scope = of_scope.iter();
             in_scope.map(move |(standing, n_workers)| (scope, standing, *n_workers))
         })
+    }
+}
+
+impl TryFrom<v1::Standings> for Standings {
+    type Error = String;
+
+    fn try_from(message: v1::Standings) -> Result<Self, String> {
+        if message.standings.len() > MAX_STANDINGS {
+            return Err(format!("a replica has at most {MAX_STANDINGS} standings"));
+        }
+        let mut standings = Self::default();
+        for v1::Standing {
+            scope,
+            version,
+            workers,
+        } in message.standings
+        {
+            if version.len() > MAX_NAME {
+                return Err(format!("a version is longer than {MAX_NAME} bytes"));
+            }
+            let scope = Scope::of_filter(scope.unwrap_or_default())?;
+            let standing = (!version.is_empty()).then_some(version);
+            let n_workers = usize::try_from(workers).unwrap_or(usize::MAX);
+            standings.add(&Arc::new(scope), standing, n_workers);
+        }
+        Ok(standings)
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use wakegate_wire::v1;
 
 use super::{
+    peer_seat::{PeerSeat, PeerStandings},
     scope::Scope,
     standings::{Standing, Standings},
 };
@@ -34,6 +35,7 @@ struct State {
     proxies: BTreeMap<Subscriber, Proxy>,
     /// What follows from them, kept because it is asked for after each change.
     standings: Standings,
+    peers: PeerStandings,
 }
 
 /// One subscriber, as `/debug/routes` shows it.
@@ -109,7 +111,7 @@ impl Workers {
     }
 
     /// Grows with whatever the standings follow from.
-    pub(super) fn changed(&self) -> watch::Receiver<u64> {
+    pub(crate) fn changed(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
@@ -118,13 +120,32 @@ impl Workers {
     }
 
     /// Where the filter workers stand, those that are subscribed here.
-    pub(super) fn own(&self) -> Standings {
+    pub(crate) fn own(&self) -> Standings {
         self.state.lock().standings.clone()
     }
 
-    /// Where all filter workers stand.
+    /// Where all filter workers stand, those of other replicas as well.
     pub(super) fn standings(&self) -> Standings {
-        self.own()
+        let state = self.state.lock();
+        let mut all = state.standings.clone();
+        state.peers.add_to(&mut all);
+        all
+    }
+
+    /// A place for what another replica says.
+    ///
+    /// # Errors
+    /// Too many have one.
+    pub(crate) fn seat_of_peer(&self) -> Result<PeerSeat, &'static str> {
+        PeerSeat::take(self)
+    }
+
+    /// Changes something about the other replicas; `change` says whether anything is another now.
+    pub(super) fn change_peers(&self, change: impl FnOnce(&mut PeerStandings) -> bool) {
+        let is_new = change(&mut self.state.lock().peers);
+        if is_new {
+            self.tell();
+        }
     }
 
     fn change(&self, subscriber: &Subscriber, worker: u32, change: impl FnOnce(&mut Proxy)) {
@@ -147,7 +168,11 @@ impl State {
         worker: u32,
         change: impl FnOnce(&mut Proxy),
     ) -> bool {
-        let Self { proxies, standings } = self;
+        let Self {
+            proxies,
+            standings,
+            peers: _,
+        } = self;
         let Some(proxy) = proxies.get_mut(subscriber) else {
             return false;
         };

@@ -8,7 +8,6 @@
 //! No object is kept here: each is trimmed, converted and handed on. What stays is its name, so that a
 //! list which comes anew tells who is gone. While the API server is away the last state is in force.
 
-mod backoff;
 mod client;
 mod gathered;
 mod log;

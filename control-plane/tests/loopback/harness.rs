@@ -20,6 +20,7 @@ use wakegate_control_plane::{
     eds::Eds,
     index::{Index, Origin},
     metrics::Metrics,
+    peers::Peers,
     publish::Publisher,
     push::{Acks, Applied, Push, Workers},
     snapshot::Snapshot,
@@ -37,7 +38,7 @@ pub(crate) struct ControlPlane {
     pub(crate) acks: Acks,
     pub(crate) shutdown: CancellationToken,
     dir: TempDir,
-    addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     publisher: Option<Publisher>,
     snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
     parts: JoinSet<()>,
@@ -79,12 +80,14 @@ impl ControlPlane {
             shutdown.clone(),
         );
         let acks = push.acks();
+        let peers = Peers::new(workers.clone(), shutdown.clone());
         let eds = Eds::new(snapshots.clone(), metrics.clone(), shutdown.clone());
         let mut parts = JoinSet::new();
         let stop = shutdown.clone().cancelled_owned();
         parts.spawn(async move {
             Server::builder()
                 .add_service(push.into_service())
+                .add_service(peers.into_service())
                 .add_service(eds.endpoint_service())
                 .add_service(eds.aggregated_service())
                 .serve_with_incoming_shutdown(TcpIncoming::from(listener), stop)

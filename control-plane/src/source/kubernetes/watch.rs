@@ -10,11 +10,8 @@ use kube::{
 };
 use tokio::time::sleep;
 
-use super::{
-    backoff::{Backoff, jittered},
-    place::Place,
-    trouble::Trouble,
-};
+use super::{place::Place, trouble::Trouble};
+use crate::backoff::{Backoff, jittered};
 
 /// After so long the server ends a watch, and the next one goes on where it ended. Shorter than usual: a
 /// server that is gone without a word, with its host, is noticed at the latest soon after.

@@ -9,13 +9,13 @@ const FORGET_AFTER: Duration = Duration::from_mins(1);
 
 /// Doubles from attempt to attempt.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     last: Option<(Instant, Duration)>,
 }
 
 impl Backoff {
     /// The wait after a failure at `now`, without jitter.
-    pub(super) fn next(&mut self, now: Instant, limit: Duration) -> Duration {
+    pub(crate) fn next(&mut self, now: Instant, limit: Duration) -> Duration {
         let wait = match self.last {
             Some((at, wait)) if now.saturating_duration_since(at) < FORGET_AFTER => {
                 (wait * 2).min(limit)
@@ -27,13 +27,13 @@ impl Backoff {
     }
 
     /// Something succeeded.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.last = None;
     }
 }
 
 /// From half of `wait` to all of it, so that many that failed together do not come back together.
-pub(super) fn jittered(wait: Duration) -> Duration {
+pub(crate) fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(rand::random_range(0.5..=1.0))
 }
 
