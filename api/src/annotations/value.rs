@@ -3,7 +3,7 @@
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use super::Refusal;
-use crate::parse_duration;
+use crate::{bounds, parse_duration};
 
 /// The answer when there is no room to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,49 +51,46 @@ pub(super) fn replicas(text: &str, least: u32) -> Result<u32, Refusal> {
         0 => "a whole number from 0",
         _ => "a whole number from 1",
     };
-    // Kubernetes counts replicas in an i32.
-    let most = u32::MAX >> 1;
-    within(text.parse().ok(), &(least..=most), expected)
+    let bounds = least..=bounds::MOST_REPLICAS;
+    within(text.parse().ok(), &bounds, expected)
 }
 
 pub(super) fn max_held(text: &str) -> Result<u32, Refusal> {
     within(
         text.parse().ok(),
-        &(1..=1_000_000),
+        &bounds::MAX_HELD,
         "a whole number from 1 to 1000000",
     )
 }
 
 pub(super) fn cooldown(text: &str) -> Result<Duration, Refusal> {
-    // KEDA counts whole seconds.
-    let day = Duration::from_hours(24);
-    let expected = "a duration of at most 24h, such as 300s or 5m";
-    within(parse_duration(text), &(Duration::ZERO..=day), expected)
+    within(
+        parse_duration(text),
+        &bounds::COOLDOWN,
+        "a duration of at most 24h, such as 300s or 5m",
+    )
 }
 
 pub(super) fn rate_window(text: &str) -> Result<Duration, Refusal> {
-    let bounds = Duration::from_secs(1)..=Duration::from_hours(1);
     within(
         parse_duration(text),
-        &bounds,
+        &bounds::RATE_WINDOW,
         "a duration from 1s to 1h, such as 60s or 1m30s",
     )
 }
 
 pub(super) fn hold_timeout(text: &str) -> Result<Duration, Refusal> {
-    let bounds = Duration::from_millis(1)..=Duration::from_hours(1);
     within(
         parse_duration(text),
-        &bounds,
+        &bounds::HOLD_TIMEOUT,
         "a duration from 1ms to 1h, such as 90s, 1m30s or 500ms",
     )
 }
 
 pub(super) fn target(text: &str) -> Result<f64, Refusal> {
-    // The HPA knows a thousandth at the least.
     within(
         text.parse().ok(),
-        &(0.001..=1e9),
+        &bounds::TARGET,
         "a number above 0, such as 100 or 0.5",
     )
 }
