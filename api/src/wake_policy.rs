@@ -112,7 +112,7 @@ pub struct TargetRef {
     pub name: String,
     /// The name of one rule of a route, or of one port of a Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = MAX_NAME), regex(pattern = schema::SECTION_NAME))]
+    #[schemars(length(min = 1, max = MAX_NAME), regex(pattern = schema::NAME))]
     pub section_name: Option<String>,
 }
 
@@ -269,7 +269,7 @@ pub struct TargetWorkload {
     #[schemars(length(max = 63), regex(pattern = schema::KIND))]
     pub kind: String,
     /// Its name.
-    #[schemars(length(min = 1, max = MAX_NAME))]
+    #[schemars(length(min = 1, max = MAX_NAME), regex(pattern = schema::NAME))]
     pub name: String,
 }
 

@@ -13,12 +13,11 @@ const DURATION: &str = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
 /// The longest text of that form.
 const MAX_DURATION: usize = 4 * "99999ms".len();
 
-/// Gateway API's: the name of a rule or of a port.
-pub(super) const SECTION_NAME: &str =
-    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
-/// `v1` or `apps/v1`.
-pub(super) const API_VERSION: &str = "^([-.a-z0-9]+/)?[a-z0-9]+$";
-/// As the annotation `scale-target` tells a kind from a group.
+/// A DNS subdomain: the name of an object, of a rule or of a port.
+pub(super) const NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+/// As in the annotation `scale-target`: a group and a version, as in `apps/v1`.
+pub(super) const API_VERSION: &str = "^[-.a-z0-9]+/[a-z0-9]+$";
+/// As there, where it tells a kind from a group.
 pub(super) const KIND: &str = "^[A-Z][A-Za-z0-9]*$";
 /// RFC 9110's token, in CEL.
 pub(super) const IS_TOKEN: &str = "self.matches(\"^[-!#$%&'*+.^_`|~0-9A-Za-z]+$\")";

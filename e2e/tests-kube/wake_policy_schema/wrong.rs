@@ -117,7 +117,6 @@ fn scales() -> Vec<Case> {
     let of = |target: Value| json!({ "targetRefs": [target], "scale": {} });
     let alone: &[&str] = &["spec: ", "all Services without sectionName"];
     let route = "gateway.networking.k8s.io";
-    let kind: &[&str] = &["spec.scale.target.kind", "should match"];
     let replicas = json!({ "minReplicas": 5, "maxReplicas": 3 });
     vec![
         (
@@ -137,15 +136,20 @@ fn scales() -> Vec<Case> {
             &["spec.scale.scaledObject", "External"],
         ),
         (
-            scale("target", json!({ "kind": "deployment", "name": "shop" })),
-            kind,
+            workload("apps/v1", "deployment", "shop"),
+            &["spec.scale.target.kind", "should match"],
         ),
         (
-            scale(
-                "target",
-                json!({ "kind": "apps/Deployment", "name": "shop" }),
-            ),
-            kind,
+            workload("apps/v1", "a/Rollout", "shop"),
+            &["spec.scale.target.kind", "should match"],
+        ),
+        (
+            workload("apps", "Rollout", "shop"),
+            &["spec.scale.target.apiVersion", "should match"],
+        ),
+        (
+            workload("apps/v1", "Rollout", "a/b"),
+            &["spec.scale.target.name", "should match"],
         ),
     ]
 }
@@ -189,6 +193,11 @@ fn out_of_bounds() -> Vec<Case> {
             &["spec.scale.targetRate", "or equal to 1000000000"],
         ),
     ]
+}
+
+fn workload(api_version: &str, kind: &str, name: &str) -> Value {
+    let workload = json!({ "apiVersion": api_version, "kind": kind, "name": name });
+    scale("target", workload)
 }
 
 fn scale(name: &str, value: Value) -> Value {
