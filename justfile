@@ -73,10 +73,10 @@ advisories:
 wasm:
     @scripts/wasm
 
-# Rewrite the generated code in wire/src/gen from wire/proto
+# Rewrite what is generated: wire/src/gen from wire/proto, and the CRD in deploy/base/crds from api/src
 [group('build')]
 gen:
-    WAKEGATE_GEN=1 cargo test --quiet --package wakegate-wire --locked --test generated
+    WAKEGATE_GEN=1 cargo test --quiet --package wakegate-wire --package wakegate-api --locked --test generated
 
 # Figures as ratios in one run, as Markdown and JSON; `--quick` for a first look
 [group('build')]
@@ -130,7 +130,7 @@ lint-wasm:
 
 [private]
 generated:
-    cargo test --quiet --package wakegate-wire --locked --test generated
+    cargo test --quiet --package wakegate-wire --package wakegate-api --locked --test generated
 
 [private]
 check-docs:

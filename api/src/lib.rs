@@ -2,6 +2,7 @@
 //! and the little of KEDA's ScaledObject that matters here. No I/O; the control plane asks.
 
 pub mod annotations;
+mod bounds;
 mod duration;
 pub mod scaled_object;
 pub mod wake_policy;

@@ -23,5 +23,6 @@ mod someone_else_scales;
 mod stateful_set;
 mod the_cluster_is_real;
 mod wake_policies;
+mod wake_policy_schema;
 mod wrong_objects;
 mod zero_is_earned;

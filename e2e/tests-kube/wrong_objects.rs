@@ -47,9 +47,7 @@ async fn each_is_told_what_is_wrong_and_the_good_ones_work() -> Result<()> {
         let told = scene.warning(kind, name, words).await?;
         scene.note(&format!("{kind} {name}: {}: {}", told.reason, told.message));
     }
-    for name in ["lost", "time"] {
-        is_refused(&scene, name).await?;
-    }
+    is_refused(&scene, "lost").await?;
     from_zero_and_back(&scene, "good", &url("good")).await?;
     scene.finish().await
 }
@@ -79,12 +77,10 @@ fn wrong_routes() -> Result<Vec<Object>> {
 }
 
 fn wrong_others() -> Vec<Object> {
-    let soon = json!({ "hold": { "timeout": "soon" } });
     vec![
         ingress("value", "ingress.test", "good").annotated(&quick(&[("overflow", "500")])),
         service("typo").annotated(&quick(&[("cooldwn", "1s")])),
         wake_policy("lost", ("HTTPRoute", "no-such-route"), json!({})),
-        wake_policy("time", ("HTTPRoute", "good"), soon),
     ]
 }
 

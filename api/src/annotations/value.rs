@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
-use crate::{parse_duration, wake_policy::ScaledObjectBy};
+use crate::{bounds, parse_duration, wake_policy::ScaledObjectBy};
 
 /// What a value is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,49 +53,46 @@ pub(crate) fn replicas(text: &str, least: u32) -> Result<u32, Expected> {
         0 => "a whole number from 0",
         _ => "a whole number from 1",
     };
-    // Kubernetes counts replicas in an i32.
-    let most = u32::MAX >> 1;
-    within(text.parse().ok(), &(least..=most), expected)
+    let bounds = least..=bounds::MOST_REPLICAS;
+    within(text.parse().ok(), &bounds, expected)
 }
 
 pub(crate) fn max_held(text: &str) -> Result<u32, Expected> {
     within(
         text.parse().ok(),
-        &(1..=1_000_000),
+        &bounds::MAX_HELD,
         "a whole number from 1 to 1000000",
     )
 }
 
 pub(crate) fn cooldown(text: &str) -> Result<Duration, Expected> {
-    // KEDA counts whole seconds.
-    let day = Duration::from_hours(24);
-    let expected = "a duration of at most 24h, such as 300s or 5m";
-    within(parse_duration(text), &(Duration::ZERO..=day), expected)
+    within(
+        parse_duration(text),
+        &bounds::COOLDOWN,
+        "a duration of at most 24h, such as 300s or 5m",
+    )
 }
 
 pub(crate) fn rate_window(text: &str) -> Result<Duration, Expected> {
-    let bounds = Duration::from_secs(1)..=Duration::from_hours(1);
     within(
         parse_duration(text),
-        &bounds,
+        &bounds::RATE_WINDOW,
         "a duration from 1s to 1h, such as 60s or 1m30s",
     )
 }
 
 pub(crate) fn hold_timeout(text: &str) -> Result<Duration, Expected> {
-    let bounds = Duration::from_millis(1)..=Duration::from_hours(1);
     within(
         parse_duration(text),
-        &bounds,
+        &bounds::HOLD_TIMEOUT,
         "a duration from 1ms to 1h, such as 90s, 1m30s or 500ms",
     )
 }
 
 pub(crate) fn target(text: &str) -> Result<f64, Expected> {
-    // The HPA knows a thousandth at the least.
     within(
         text.parse().ok(),
-        &(0.001..=1e9),
+        &bounds::TARGET,
         "a number above 0, such as 100 or 0.5",
     )
 }

@@ -48,18 +48,8 @@ pub(super) async fn apply_gateway_api(kubectl: &Kubectl) -> Result<()> {
 
 /// Wakegate's own CRDs and roles, as a user applies them.
 pub(super) async fn apply_wakegate(kubectl: &Kubectl) -> Result<()> {
-    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
-    for crds in ["crds", "base/crds"] {
-        let folder = deploy.join(crds);
-        if folder.is_dir() {
-            apply_path(kubectl, &folder).await?;
-        }
-    }
-    let base = deploy.join("base");
-    if base.is_dir() {
-        apply(kubectl, &["--kustomize", &base.to_string_lossy()], None).await?;
-    }
-    Ok(())
+    let base = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/base");
+    apply(kubectl, &["--kustomize", base], None).await
 }
 
 /// An error that names a CRD that the API server does not serve yet.
