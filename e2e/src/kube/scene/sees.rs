@@ -33,6 +33,19 @@ impl Scene<'_> {
         until_object(api, name, &what, SOON, look).await
     }
 
+    /// Holds a condition of an object for a while.
+    pub async fn object_throughout(
+        &self,
+        (kind, name): (Kind, &str),
+        what: &str,
+        span: Duration,
+        is_so: impl FnMut(Option<&Value>) -> bool,
+    ) -> Result<()> {
+        let api = kind.api(self.client(), self.namespace()?);
+        let what = format!("{kind} {name}: {what}");
+        throughout_object(api, name, &what, span, is_so).await
+    }
+
     /// Waits until an object is gone.
     pub async fn is_gone(&self, kind: Kind, name: &str) -> Result<()> {
         let look = |object: Option<&Value>| object.is_none().then_some(());
@@ -75,13 +88,13 @@ impl Scene<'_> {
         n_replicas: u64,
         span: Duration,
     ) -> Result<()> {
-        let api = Kind::DEPLOYMENT.api(self.client(), self.namespace()?);
-        let what = format!("Deployment {name} is at {n_replicas}");
+        let what = format!("is at {n_replicas}");
         let is_so = |object: Option<&Value>| {
             let replicas = object.and_then(|it| it.pointer("/spec/replicas")?.as_u64());
             replicas == Some(n_replicas)
         };
-        throughout_object(api, name, &what, span, is_so).await
+        let deployment = (Kind::DEPLOYMENT, name);
+        self.object_throughout(deployment, &what, span, is_so).await
     }
 
     /// Waits until a workload has a `ScaledObject`, and returns it. We write one only when every worker has the
