@@ -15,8 +15,8 @@ use crate::cycle::{host, quick, url, was_held};
 
 /// A kind that is missing is looked for every 5 s, and an object is then listed.
 const TAKEN_UP: Duration = Duration::from_secs(10);
-/// Longer than KEDA takes to be installed, shorter than Envoy's own limit.
-const LONG_HOLD: (&str, &str) = ("hold-timeout", "85s");
+/// Longer than KEDA takes to be installed.
+const LONG_HOLD: (&str, &str) = ("hold-timeout", "3m");
 
 #[tokio::test]
 async fn what_a_cluster_gets_later_is_taken_up() -> Result<()> {

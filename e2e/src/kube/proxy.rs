@@ -15,7 +15,7 @@ use crate::programs;
 /// Each has a filter VM of its own.
 pub(super) const N_WORKERS: u32 = 2;
 /// Longer than the longest hold of a test.
-const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+const STREAM_IDLE_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// A host and where its requests go. Backends are named `service/port`, those of another namespace
 /// `namespace/service/port`.
