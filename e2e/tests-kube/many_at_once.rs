@@ -115,6 +115,7 @@ async fn wakes(scene: &Scene<'_>) -> Result<Duration> {
 /// sees the replica that it has just taken away, and looks again only when it is told again, a second later.
 async fn rests(scene: &Scene<'_>) -> Result<()> {
     scene.deployment_is_at("shop", 0).await?;
+    scene.is_asleep(&url("shop")).await?;
     let look = |object: Option<&Value>| {
         let conditions = object?.pointer("/status/conditions")?.as_array()?;
         // While it cools down the reason is another.

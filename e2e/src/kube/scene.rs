@@ -34,6 +34,8 @@ pub struct Scene<'a> {
     client: Client,
     namespaces: Vec<Namespace>,
     envoy: Option<Envoy>,
+    /// What Envoy serves.
+    hosts: Vec<Host>,
     folder: Option<TempDir>,
     began: Instant,
     is_finished: bool,
@@ -76,6 +78,7 @@ impl<'a> Scene<'a> {
             client: cluster.client().await?,
             namespaces,
             envoy: None,
+            hosts: Vec::new(),
             folder: Some(TempDir::with_prefix("scene-").context("make a folder")?),
             began: Instant::now(),
             is_finished: false,
@@ -88,12 +91,14 @@ impl<'a> Scene<'a> {
         let objects: Vec<_> = [&class].into_iter().chain(objects).cloned().collect();
         let ((), envoy) = try_join!(self.apply(&objects), self.start_envoy(hosts))?;
         self.envoy = Some(envoy);
+        self.hosts = hosts.to_vec();
         Ok(())
     }
 
     /// Starts an Envoy that serves `hosts`, whatever is applied later.
     pub async fn serve(&mut self, hosts: &[Host]) -> Result<()> {
         self.envoy = Some(self.start_envoy(hosts).await?);
+        self.hosts = hosts.to_vec();
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::{SOON, Scene, WAKE};
+use crate::eventually::eventually_is;
 use crate::kube::watched::{Kind, throughout_object, until_any, until_object};
 
 /// An event, as `kubectl describe` shows it.
@@ -79,6 +80,20 @@ impl Scene<'_> {
     /// Waits until a Deployment is meant to have so many replicas, and has them.
     pub async fn deployment_is_at(&self, name: &str, n_replicas: u64) -> Result<()> {
         self.is_at(Kind::DEPLOYMENT, name, n_replicas).await
+    }
+
+    /// Waits until Envoy has no endpoint for a URL. A pod that was told to end may have gone a moment before that,
+    /// and its workload counts it no more from when it was told: who asks in between is answered 503, with
+    /// Wakegate as without.
+    pub async fn is_asleep(&self, url: &str) -> Result<()> {
+        let (admin, namespace) = (self.envoy()?.admin(), self.namespace()?);
+        let hosts = self.hosts.iter().filter(|host| host.is_of(url));
+        for cluster in hosts.flat_map(|host| host.clusters(namespace)) {
+            let what = format!("endpoints of {cluster} in Envoy");
+            let look = async || admin.n_healthy(&cluster).await;
+            eventually_is(WAKE, &what, 0, look).await?;
+        }
+        Ok(())
     }
 
     /// Holds for a while that a Deployment is meant to have so many replicas.
