@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Signal;
 use serde::Deserialize;
 
 use crate::client::{Answer, Version, fetch, get};
@@ -123,6 +124,20 @@ impl Daemon {
     /// Ends it at once, as a crash would.
     pub fn kill(&mut self) -> Result<()> {
         self.process.take().context("it runs")?.kill()
+    }
+
+    /// Stalls it: its connections stay open, and nobody answers.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on after a pause.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        self.process.as_ref().context("it runs")?.signal(signal)
     }
 
     /// Ends it with SIGTERM; an error when it does not end well and in time.

@@ -100,10 +100,16 @@ impl Process {
         self.child.try_wait().context("look after a process")
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let sent = kill_process(pid.context("a process has an id")?, signal);
+        sent.with_context(|| format!("send {signal:?} to {}", self.name))
+    }
+
     /// Asks it to end with SIGTERM, without waiting.
     pub fn ask_to_end(&self) -> Result<()> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.context("a process has an id")?, Signal::TERM).context("send SIGTERM")
+        self.signal(Signal::TERM)
     }
 
     /// Ends it with SIGTERM and returns how it went; an error when it does not end in time.

@@ -22,6 +22,7 @@ pub(crate) async fn kind_from_zero_and_back(
 ) -> Result<()> {
     scene.scaled_object(workload).await?;
     scene.note(&format!("{workload}: its ScaledObject is there"));
+    scene.is_asleep(url).await?;
     was_held(&scene.get(url).await?).with_context(|| url.to_owned())?;
     scene.note(&format!("{workload}: a request was held and answered"));
     woken_by_keda(scene, workload).await?;

@@ -26,6 +26,7 @@ async fn a_deleted_route_leaves_its_workload_running() -> Result<()> {
     let name = object.pointer("/metadata/name").and_then(|it| it.as_str());
     let name = name.context("a ScaledObject has a name")?;
     scene.deployment_is_at("shop", 0).await?;
+    scene.is_asleep(&url("shop")).await?;
     was_held(&scene.get(&url("shop")).await?)?;
     scene.kubectl(&["delete", "httproute", "shop"]).await?;
     scene.is_gone(Kind::SCALED_OBJECT, name).await?;

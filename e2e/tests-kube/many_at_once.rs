@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use wakegate_e2e::client::{H2, get};
 use wakegate_e2e::kube::objects::gateway;
 use wakegate_e2e::kube::{Kind, Scene};
@@ -68,7 +68,7 @@ async fn sixty_that_are_stuck_do_not_slow_down_another() -> Result<()> {
         .map(|name| Ok(connection.send(get(&url(name))?)));
     let held = requests.collect::<Result<Vec<_>>>()?;
     for name in &names {
-        let look = |object: Option<&serde_json::Value>| {
+        let look = |object: Option<&Value>| {
             let replicas = object?.pointer("/spec/replicas")?.as_u64();
             (replicas == Some(1)).then_some(())
         };
@@ -91,11 +91,11 @@ async fn sixty_that_are_stuck_do_not_slow_down_another() -> Result<()> {
 async fn wakes(scene: &Scene<'_>) -> Result<Duration> {
     let mut shortest = Duration::MAX;
     for _ in 0..N_WAKES {
-        scene.deployment_is_at("shop", 0).await?;
+        rests(scene).await?;
         let began = Instant::now();
         let url = url("shop");
         let woken = async {
-            let look = |object: Option<&serde_json::Value>| {
+            let look = |object: Option<&Value>| {
                 let replicas = object?.pointer("/spec/replicas")?.as_u64();
                 (replicas == Some(1)).then(|| began.elapsed())
             };
@@ -105,7 +105,28 @@ async fn wakes(scene: &Scene<'_>) -> Result<Duration> {
         };
         let (answer, took) = tokio::try_join!(scene.get(&url), woken)?;
         was_held(&answer)?;
+        scene.note(&format!("woken after {took:?}"));
         shortest = shortest.min(took);
     }
     Ok(shortest)
+}
+
+/// Waits until the app sleeps, and KEDA has written that it does. Until then KEDA is busy with it, or still
+/// sees the replica that it has just taken away, and looks again only when it is told again, a second later.
+async fn rests(scene: &Scene<'_>) -> Result<()> {
+    scene.deployment_is_at("shop", 0).await?;
+    scene.is_asleep(&url("shop")).await?;
+    let look = |object: Option<&Value>| {
+        let conditions = object?.pointer("/status/conditions")?.as_array()?;
+        // While it cools down the reason is another.
+        let is_it = |it: &&Value| {
+            it.pointer("/type").is_some_and(|it| it == "Active")
+                && it
+                    .pointer("/reason")
+                    .is_some_and(|it| it == "ScalerNotActive")
+        };
+        conditions.iter().find(is_it).map(drop)
+    };
+    let what = "is inactive";
+    scene.object(Kind::SCALED_OBJECT, "shop", what, look).await
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time;
 use wakegate_e2e::client::{H2, get, read};
 use wakegate_e2e::kube::objects::gateway;
 use wakegate_e2e::kube::{
-    Cluster, ClusterOptions, Program, SOON, Scene, WAKE, WAKEGATE_NAMESPACE, Wakegate,
+    Cluster, ClusterOptions, Kind, Program, SOON, Scene, WAKE, WAKEGATE_NAMESPACE, Wakegate,
 };
 use wakegate_e2e::{eventually, eventually_is};
 
@@ -28,6 +28,13 @@ const APART: Duration = Duration::from_millis(100);
 const KEDA_IS_BACK: Duration = Duration::from_secs(10);
 /// The Lease must run out first.
 const NEW_LEADER: Duration = Duration::from_secs(40);
+/// Whether a control plane writes.
+const LEADER: &str = "wakegate_control_plane_leader";
+/// For an Envoy that is unlucky three times.
+const SECOND_CHOICE: Duration = Duration::from_secs(30);
+/// How often it wrote a `ScaledObject`.
+const OBJECTS_WRITTEN: &str =
+    "wakegate_control_plane_writes_total{what=\"scaled_object\",outcome=\"done\"}";
 /// How many streams KEDA has open.
 const STREAMS: &str = "wakegate_scaler_streams{rpc=\"StreamIsActive\"}";
 
@@ -98,10 +105,9 @@ async fn the_leader_of_two_control_planes_dies() -> Result<()> {
     let cluster = Cluster::start(ClusterOptions::default()).await?;
     let wakegate = Wakegate::start(&cluster, 2).await?;
     let scene = shop(&cluster, &wakegate, "leader_dies").await?;
-    let leader = leader(&cluster).await?;
-    let number = leader.strip_prefix("control-plane-").unwrap_or_default();
-    wakegate.control_plane(number.parse()?)?.kill().await?;
-    scene.note(&format!("{leader} is dead"));
+    let number = leader_number(&cluster).await?;
+    wakegate.control_plane(number)?.kill().await?;
+    scene.note(&format!("control plane {number} is dead"));
     // The other one knows what it needs to know already.
     from_zero_and_back(&scene, "shop", &url("shop")).await?;
     // And writes as soon as the Lease has run out.
@@ -112,13 +118,52 @@ async fn the_leader_of_two_control_planes_dies() -> Result<()> {
         (names.lines().count() == 2).then_some(())
     };
     eventually(NEW_LEADER, "the new leader writes", has_object).await?;
-    let now = self::leader(&cluster).await?;
-    ensure!(now != leader, "{now} leads");
+    let now = leader_number(&cluster).await?;
+    ensure!(now != number, "{now} leads");
     from_zero_and_back(&scene, "late", &url("late")).await?;
-    wakegate
-        .control_plane(number.parse()?)?
-        .start(&cluster)
+    wakegate.control_plane(number)?.start(&cluster).await?;
+    scene.finish().await?;
+    cluster.finish()
+}
+
+/// It is stalled for longer than its Lease, and believes that it leads when it goes on, if it looks at no clock.
+#[tokio::test]
+async fn a_leader_that_was_stalled_writes_no_more() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    let wakegate = Wakegate::start(&cluster, 2).await?;
+    let scene = shop(&cluster, &wakegate, "leader_stalls").await?;
+    let old = leader_number(&cluster).await?;
+    let [stalled, other] = [old, 1 - old].map(|number| wakegate.control_plane(number));
+    let (stalled, other) = (stalled?, other?);
+    let written = async || stalled.counted(OBJECTS_WRITTEN).await;
+    eventually_is(SOON, "writes of the first leader", 1.0, written).await?;
+    stalled.pause().await?;
+    scene.note("the leader is stalled");
+    // Filters and scaler notice silence within 3 s, Envoy itself within 8 s, and each may meet the stalled one
+    // again. Until then Envoy does not hear of the pod that it is to send the held request to.
+    let works = async || was_held(&scene.get(&url("shop")).await.ok()?).ok();
+    eventually(SECOND_CHOICE, "a request at zero is answered", works).await?;
+    scene.deployment_is_at("shop", 0).await?;
+    from_zero_and_back(&scene, "shop", &url("shop")).await?;
+    let leads = async || other.counted(LEADER).await;
+    eventually_is(NEW_LEADER, "the other one leads", 1.0, leads).await?;
+    let more = "wakegate.dev/max-replicas=7";
+    scene
+        .kubectl(&["annotate", "httproute", "shop", more])
         .await?;
+    has_most(&scene, 7).await?;
+
+    stalled.resume().await?;
+    let leaders = async || Ok(stalled.counted(LEADER).await? + other.counted(LEADER).await?);
+    eventually_is(SOON, "leaders", 1.0, leaders).await?;
+    scene.note("the old leader goes on");
+    // Both see what is to be written.
+    scene.apply(&routed("late", &QUICK)).await?;
+    from_zero_and_back(&scene, "late", &url("late")).await?;
+    ensure!(leads().await? > 0.0, "the other one leads no more");
+    let n_written = written().await?;
+    ensure!(n_written < 2.0, "the old leader wrote {n_written} times");
+    has_most(&scene, 7).await?;
     scene.finish().await?;
     cluster.finish()
 }
@@ -174,15 +219,26 @@ async fn keda_listens(wakegate: &Wakegate, n_streams: f64, deadline: Duration) -
     eventually_is(deadline, "streams of KEDA", n_streams, look).await
 }
 
-/// Who holds the Lease.
-async fn leader(cluster: &Cluster) -> Result<String> {
+/// Waits until the app may have so many replicas.
+async fn has_most(scene: &Scene<'_>, n_replicas: u64) -> Result<()> {
+    let most = |object: Option<&Value>| {
+        let most = object?.pointer("/spec/maxReplicaCount")?.as_u64()?;
+        (most == n_replicas).then_some(())
+    };
+    let what = format!("has at most {n_replicas}");
+    let kind = Kind::SCALED_OBJECT;
+    scene.object(kind, "shop", &what, most).await
+}
+
+/// The number of the control plane that holds the Lease.
+async fn leader_number(cluster: &Cluster) -> Result<usize> {
     let holder = "--output=jsonpath={.spec.holderIdentity}";
     let lease = ["get", "lease", "wakegate-control-plane", holder];
     let namespace = format!("--namespace={WAKEGATE_NAMESPACE}");
     let args = [&[namespace.as_str()], &lease[..]].concat();
     let look = async || {
         let holder = cluster.kubectl(&args, None).await.ok()?;
-        Some(holder).filter(|holder| !holder.is_empty())
+        holder.strip_prefix("control-plane-")?.parse().ok()
     };
     eventually(SOON, "someone leads", look).await
 }

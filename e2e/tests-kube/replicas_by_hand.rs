@@ -39,6 +39,7 @@ async fn what_is_scaled_by_hand_serves_and_sleeps_again() -> Result<()> {
         .kubectl(&["scale", "deployment/shop", "--replicas=0"])
         .await?;
     scene.deployment_is_at("shop", 0).await?;
+    scene.is_asleep(&url("shop")).await?;
     was_held(&scene.get(&url("shop")).await?)?;
     scene.note("woken again");
     scene.deployment_is_at("shop", 0).await?;

@@ -3,14 +3,14 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use wakegate_e2e::kube::objects::{
-    Object, deployment, gateway, http_route, ingress, service, wake_policy,
+    Object, deployment, gateway, grpc_route, http_route, ingress, service, wake_policy,
 };
 use wakegate_e2e::kube::{Kind, Scene};
 
 use crate::cycle::{QUICK, from_zero_and_back, host, quick, routed, url};
 
 /// Kind and name of the object that is wrong, and what a Warning about it must name.
-const TOLD: [(&str, &str, &[&str]); 8] = [
+const TOLD: [(&str, &str, &[&str]); 10] = [
     ("HTTPRoute", "value", &["wakegate.dev/hold-timeout", "soon"]),
     (
         "HTTPRoute",
@@ -29,6 +29,12 @@ const TOLD: [(&str, &str, &[&str]); 8] = [
         "alike",
         &["one", "other", "wakegate.dev/scale-target"],
     ),
+    ("GRPCRoute", "pattern", &["method.service", "sh(op"]),
+    (
+        "Gateway",
+        "lame",
+        &["spec.listeners[0].allowedRoutes.namespaces.selector"],
+    ),
     ("Ingress", "value", &["wakegate.dev/overflow", "500"]),
     (
         "Service",
@@ -41,7 +47,7 @@ const TOLD: [(&str, &str, &[&str]); 8] = [
 async fn each_is_told_what_is_wrong_and_the_good_ones_work() -> Result<()> {
     let good = routed("good", &QUICK);
     let edge = [gateway("edge")];
-    let objects: [&[Object]; 4] = [&edge, &good, &wrong_routes()?, &wrong_others()];
+    let objects: [&[Object]; 4] = [&edge, &good, &wrong_routes()?, &wrong_others()?];
     let scene = Scene::shared("wrong_objects", &objects.concat(), &[host("good")]).await?;
     for (kind, name, words) in TOLD {
         let told = scene.warning(kind, name, words).await?;
@@ -76,12 +82,20 @@ fn wrong_routes() -> Result<Vec<Object>> {
     ])
 }
 
-fn wrong_others() -> Vec<Object> {
-    vec![
+fn wrong_others() -> Result<Vec<Object>> {
+    let pattern = json!([ { "method": { "type": "RegularExpression", "service": "sh(op" } } ]);
+    let pattern = grpc_route("pattern", "edge", "grpc.test", "good")
+        .annotated(&QUICK)
+        .set("/rules/0/matches", pattern)?;
+    let nobody = json!({ "namespaces": { "from": "Selector" } });
+    let lame = gateway("lame").set("/listeners/0/allowedRoutes", nobody)?;
+    Ok(vec![
+        pattern,
+        lame,
         ingress("value", "ingress.test", "good").annotated(&quick(&[("overflow", "500")])),
         service("typo").annotated(&quick(&[("cooldwn", "1s")])),
         wake_policy("lost", ("HTTPRoute", "no-such-route"), json!({})),
-    ]
+    ])
 }
 
 /// Two objects that disagree about one backend: one of them counts, the other is told.

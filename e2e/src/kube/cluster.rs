@@ -152,6 +152,15 @@ impl Cluster {
         self.established().await
     }
 
+    /// Installs KEDA on a cluster that was started without, and waits until it answers.
+    pub async fn install_keda(&self) -> Result<()> {
+        objects::apply_keda(&self.kubectl, &self.running.layout).await?;
+        self.established().await?;
+        let running = Arc::clone(&self.running);
+        let start = async move { boot::start_keda(&running).await };
+        self.home.run(start).await
+    }
+
     /// Starts a program that was stopped and waits until it answers.
     pub async fn start_program(&self, program: Program) -> Result<()> {
         let running = Arc::clone(&self.running);

@@ -1,5 +1,6 @@
-//! One address for the control planes, as their Service is: each connection goes to one that runs.
+//! One address for the control planes, as their Service is: each connection goes to the next that takes it.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
@@ -25,17 +26,20 @@ pub(super) async fn start(
 
 async fn serve(listener: TcpListener, backends: Vec<SocketAddr>) {
     let mut connections = JoinSet::new();
+    // In turns: one that is stalled takes connections as well, and whoever comes again meets another.
+    let mut backends = VecDeque::from(backends);
     loop {
         tokio::select! {
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             Ok((client, _)) = listener.accept() => {
                 connections.spawn(forward(client, backends.clone()));
+                backends.rotate_left(1);
             }
         }
     }
 }
 
-async fn forward(mut client: TcpStream, backends: Vec<SocketAddr>) {
+async fn forward(mut client: TcpStream, backends: VecDeque<SocketAddr>) {
     for backend in backends {
         if let Ok(mut stream) = TcpStream::connect(backend).await {
             // Either end may go at any time.

@@ -57,6 +57,11 @@ impl Object {
         Ok(self)
     }
 
+    /// Its kind.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
     fn to_json(&self) -> Value {
         let Self {
             api_version,

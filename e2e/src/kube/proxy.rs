@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use http::Uri;
 use serde_json::json;
 
 use super::wakegate::Wakegate;
@@ -15,7 +16,7 @@ use crate::programs;
 /// Each has a filter VM of its own.
 pub(super) const N_WORKERS: u32 = 2;
 /// Longer than the longest hold of a test.
-const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+const STREAM_IDLE_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// A host and where its requests go. Backends are named `service/port`, those of another namespace
 /// `namespace/service/port`.
@@ -47,6 +48,18 @@ impl Host {
         // The first that matches is taken, and the one for everything is there already.
         self.routes.insert(0, route);
         self
+    }
+
+    /// Whether it is the host of a URL.
+    pub(super) fn is_of(&self, url: &str) -> bool {
+        let uri: Option<Uri> = url.parse().ok();
+        uri.is_some_and(|uri| uri.host() == Some(self.name.as_str()))
+    }
+
+    /// The clusters that its requests go to.
+    pub(super) fn clusters(&self, namespace: &str) -> Vec<String> {
+        let routes = self.in_namespace(namespace).routes;
+        routes.into_iter().flat_map(|it| it.clusters).collect()
     }
 
     fn in_namespace(&self, namespace: &str) -> VirtualHost {

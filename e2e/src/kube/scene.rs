@@ -34,6 +34,8 @@ pub struct Scene<'a> {
     client: Client,
     namespaces: Vec<Namespace>,
     envoy: Option<Envoy>,
+    /// What Envoy serves.
+    hosts: Vec<Host>,
     folder: Option<TempDir>,
     began: Instant,
     is_finished: bool,
@@ -57,33 +59,54 @@ impl<'a> Scene<'a> {
         wakegate: &'a Wakegate,
         namespaces: &[&str],
     ) -> Result<Self> {
-        let mut scene = Self {
+        let mut fresh = Vec::new();
+        for name in namespaces {
+            fresh.push(cluster.namespace(name).await?);
+        }
+        Self::open_in(cluster, wakegate, fresh).await
+    }
+
+    /// The same in namespaces that are there already.
+    pub async fn open_in(
+        cluster: &'a Cluster,
+        wakegate: &'a Wakegate,
+        namespaces: Vec<Namespace>,
+    ) -> Result<Self> {
+        Ok(Self {
             cluster,
             wakegate,
             client: cluster.client().await?,
-            namespaces: Vec::new(),
+            namespaces,
             envoy: None,
+            hosts: Vec::new(),
             folder: Some(TempDir::with_prefix("scene-").context("make a folder")?),
             began: Instant::now(),
             is_finished: false,
-        };
-        for name in namespaces {
-            scene.namespaces.push(cluster.namespace(name).await?);
-        }
-        Ok(scene)
+        })
     }
 
     /// Applies objects, with the class of their Gateways, and starts an Envoy that serves `hosts`.
     pub async fn set(&mut self, objects: &[Object], hosts: &[Host]) -> Result<()> {
+        let class = gateway_class();
+        let objects: Vec<_> = [&class].into_iter().chain(objects).cloned().collect();
+        let ((), envoy) = try_join!(self.apply(&objects), self.start_envoy(hosts))?;
+        self.envoy = Some(envoy);
+        self.hosts = hosts.to_vec();
+        Ok(())
+    }
+
+    /// Starts an Envoy that serves `hosts`, whatever is applied later.
+    pub async fn serve(&mut self, hosts: &[Host]) -> Result<()> {
+        self.envoy = Some(self.start_envoy(hosts).await?);
+        self.hosts = hosts.to_vec();
+        Ok(())
+    }
+
+    async fn start_envoy(&self, hosts: &[Host]) -> Result<Envoy> {
         let folder = self.folder.as_ref().context("it has not ended")?.path();
         let namespaces: Vec<_> = self.namespaces.iter().map(Namespace::name).collect();
         let config = proxy::config(self.namespace()?, self.wakegate, &namespaces, hosts)?;
-        let class = gateway_class();
-        let objects: Vec<_> = [&class].into_iter().chain(objects).cloned().collect();
-        let apply = self.apply(&objects);
-        let ((), envoy) = try_join!(apply, proxy::start(&config, folder))?;
-        self.envoy = Some(envoy);
-        Ok(())
+        proxy::start(&config, folder).await
     }
 
     /// The cluster.
@@ -133,7 +156,17 @@ impl<'a> Scene<'a> {
 
     /// Runs kubectl in the test's own namespace.
     pub async fn kubectl(&self, args: &[&str]) -> Result<String> {
-        self.place(0)?.kubectl(args, None).await
+        self.kubectl_at(0, args).await
+    }
+
+    /// Runs kubectl in the test's own namespace with an input.
+    pub async fn kubectl_with(&self, args: &[&str], stdin: &str) -> Result<String> {
+        self.place(0)?.kubectl(args, Some(stdin)).await
+    }
+
+    /// Runs kubectl in another of its namespaces.
+    pub async fn kubectl_at(&self, at: usize, args: &[&str]) -> Result<String> {
+        self.place(at)?.kubectl(args, None).await
     }
 
     /// A GET through Envoy, on a connection of its own.

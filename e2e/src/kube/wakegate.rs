@@ -15,8 +15,8 @@ use crate::daemon::{Addresses, Daemon};
 
 /// Where Wakegate is installed.
 pub const WAKEGATE_NAMESPACE: &str = "wakegate";
-/// The service account of the control plane.
-const ACCOUNT: &str = "wakegate-control-plane";
+/// The service account of the control plane there.
+pub const WAKEGATE_ACCOUNT: &str = "wakegate-control-plane";
 
 /// Above the ports of clusters and below those that the kernel gives to clients: a daemon that is down for a
 /// while finds its port free again.
@@ -42,22 +42,24 @@ pub struct Replica {
 impl Wakegate {
     /// Starts a scaler and so many control planes; returns when all are ready.
     pub async fn start(cluster: &Cluster, n_control_planes: usize) -> Result<Self> {
+        Self::start_in(cluster, n_control_planes, &[]).await
+    }
+
+    /// The same for some namespaces only; for every one where there is none.
+    pub async fn start_in(
+        cluster: &Cluster,
+        n_control_planes: usize,
+        namespaces: &[&str],
+    ) -> Result<Self> {
         let kubeconfig = cluster
-            .kubeconfig_for(WAKEGATE_NAMESPACE, ACCOUNT)
+            .kubeconfig_for(WAKEGATE_NAMESPACE, WAKEGATE_ACCOUNT)
             .await
             .context("be the control plane's service account")?;
         let scaler = own_addresses()?;
         let mut control_planes: Vec<Replica> = Vec::new();
         for number in 0..n_control_planes {
             let name = format!("control-plane-{number}");
-            let args = vec![
-                format!("--scaler-address={}", scaler.grpc),
-                // KEDA asks so often, and the scaler's window of activity follows it.
-                "--polling-interval-secs=1".to_owned(),
-                "--explain-after-secs=3".to_owned(),
-                format!("--lease-namespace={WAKEGATE_NAMESPACE}"),
-                format!("--identity={name}"),
-            ];
+            let args = control_plane_args(&name, scaler, namespaces);
             let environment = vec![("KUBECONFIG", kubeconfig.clone().into_os_string())];
             let folder = folder(cluster, &name)?;
             let daemon = Daemon::stopped("wakegate-control-plane", &folder, own_addresses()?);
@@ -165,6 +167,16 @@ impl Replica {
         self.daemon.lock().await.kill()
     }
 
+    /// Stalls it: its connections stay open, and nobody answers.
+    pub async fn pause(&self) -> Result<()> {
+        self.daemon.lock().await.pause()
+    }
+
+    /// Lets it go on after a pause.
+    pub async fn resume(&self) -> Result<()> {
+        self.daemon.lock().await.resume()
+    }
+
     /// Ends it as a rollout does.
     pub async fn terminate(&self) -> Result<()> {
         self.daemon.lock().await.terminate().await
@@ -190,6 +202,20 @@ impl Replica {
         let tail = tail.unwrap_or_default().join("\n");
         format!("--- {}\n{tail}\n", self.log.display())
     }
+}
+
+fn control_plane_args(name: &str, scaler: Addresses, namespaces: &[&str]) -> Vec<String> {
+    let common = [
+        format!("--scaler-address={}", scaler.grpc),
+        // KEDA asks so often, and the scaler's window of activity follows it.
+        "--polling-interval-secs=1".to_owned(),
+        "--explain-after-secs=3".to_owned(),
+        format!("--lease-namespace={WAKEGATE_NAMESPACE}"),
+        format!("--identity={name}"),
+    ];
+    let namespaces = namespaces.iter();
+    let namespaces = namespaces.map(|namespace| format!("--namespace={namespace}"));
+    common.into_iter().chain(namespaces).collect()
 }
 
 fn folder(cluster: &Cluster, name: &str) -> Result<PathBuf> {

@@ -42,11 +42,7 @@ pub(super) async fn start(
     established(running).await?;
     let keda = async {
         if options.keda {
-            try_join!(
-                running.start_ready(Program::KedaOperator),
-                running.start_ready(Program::KedaAdapter),
-                running.start_ready(Program::KedaWebhooks),
-            )?;
+            start_keda(running).await?;
         }
         Ok(())
     };
@@ -64,6 +60,16 @@ pub(super) async fn start(
     };
     let ((), (), node) = try_join!(running.start_ready(Program::ControllerManager), keda, node)?;
     Ok(node)
+}
+
+/// KEDA's three programs.
+pub(super) async fn start_keda(running: &Running) -> Result<()> {
+    try_join!(
+        running.start_ready(Program::KedaOperator),
+        running.start_ready(Program::KedaAdapter),
+        running.start_ready(Program::KedaWebhooks),
+    )?;
+    Ok(())
 }
 
 /// Waits until all CRDs are served.

@@ -10,7 +10,7 @@ use ::kube::{Client, Config};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use http::Request;
 use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tokio::net::TcpStream;
 use tokio::time::{self, Instant};
 
@@ -87,8 +87,7 @@ impl Running {
         let process = processes
             .get(&program)
             .with_context(|| format!("{} does not run", program.name()))?;
-        let pid = i32::try_from(process.pid()).ok().and_then(Pid::from_raw);
-        kill_process(pid.context("a process has an id")?, signal).context("send a signal")
+        process.signal(signal)
     }
 
     /// An error when one has ended by itself.

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::{SOON, Scene, WAKE};
+use crate::eventually::eventually_is;
 use crate::kube::watched::{Kind, throughout_object, until_any, until_object};
 
 /// An event, as `kubectl describe` shows it.
@@ -31,6 +32,19 @@ impl Scene<'_> {
         let api = kind.api(self.client(), self.namespace()?);
         let what = format!("{kind} {name}: {what}");
         until_object(api, name, &what, SOON, look).await
+    }
+
+    /// Holds a condition of an object for a while.
+    pub async fn object_throughout(
+        &self,
+        (kind, name): (Kind, &str),
+        what: &str,
+        span: Duration,
+        is_so: impl FnMut(Option<&Value>) -> bool,
+    ) -> Result<()> {
+        let api = kind.api(self.client(), self.namespace()?);
+        let what = format!("{kind} {name}: {what}");
+        throughout_object(api, name, &what, span, is_so).await
     }
 
     /// Waits until an object is gone.
@@ -68,6 +82,20 @@ impl Scene<'_> {
         self.is_at(Kind::DEPLOYMENT, name, n_replicas).await
     }
 
+    /// Waits until Envoy has no endpoint for a URL. A pod that was told to end may have gone a moment before that,
+    /// and its workload counts it no more from when it was told: who asks in between is answered 503, with
+    /// Wakegate as without.
+    pub async fn is_asleep(&self, url: &str) -> Result<()> {
+        let (admin, namespace) = (self.envoy()?.admin(), self.namespace()?);
+        let hosts = self.hosts.iter().filter(|host| host.is_of(url));
+        for cluster in hosts.flat_map(|host| host.clusters(namespace)) {
+            let what = format!("endpoints of {cluster} in Envoy");
+            let look = async || admin.n_healthy(&cluster).await;
+            eventually_is(WAKE, &what, 0, look).await?;
+        }
+        Ok(())
+    }
+
     /// Holds for a while that a Deployment is meant to have so many replicas.
     pub async fn deployment_stays_at(
         &self,
@@ -75,13 +103,13 @@ impl Scene<'_> {
         n_replicas: u64,
         span: Duration,
     ) -> Result<()> {
-        let api = Kind::DEPLOYMENT.api(self.client(), self.namespace()?);
-        let what = format!("Deployment {name} is at {n_replicas}");
+        let what = format!("is at {n_replicas}");
         let is_so = |object: Option<&Value>| {
             let replicas = object.and_then(|it| it.pointer("/spec/replicas")?.as_u64());
             replicas == Some(n_replicas)
         };
-        throughout_object(api, name, &what, span, is_so).await
+        let deployment = (Kind::DEPLOYMENT, name);
+        self.object_throughout(deployment, &what, span, is_so).await
     }
 
     /// Waits until a workload has a `ScaledObject`, and returns it. We write one only when every worker has the
