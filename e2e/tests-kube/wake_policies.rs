@@ -51,6 +51,52 @@ async fn a_policy_on_each_kind_scales_from_zero_and_back() -> Result<()> {
     scene.finish().await
 }
 
+#[tokio::test]
+async fn of_two_with_one_target_the_older_counts_until_it_goes() -> Result<()> {
+    // Those of one second are told apart by their names.
+    let policy = |name: &str, timeout: &str| {
+        let hold = json!({ "hold": { "timeout": timeout } });
+        wake_policy(name, ("HTTPRoute", "shop"), hold)
+    };
+    let objects = [
+        gateway("edge"),
+        deployment("shop", &[]),
+        service("shop"),
+        http_route("shop", "edge", "shop.test", "shop"),
+        policy("a-first", "50s"),
+        policy("b-second", "51s"),
+    ];
+    let hosts = [Host::new("shop.test", "shop/80")];
+    let mut scene = Scene::shared("two_policies", &objects, &hosts).await?;
+    says(&scene, "a-first", ("Programmed", "True")).await?;
+    let conflict = says(&scene, "b-second", ("Accepted", "False")).await?;
+    let text = conflict.to_string();
+    ensure!(
+        text.contains("Conflicted") && text.contains("a-first"),
+        "it says {text}"
+    );
+    scene.kubectl(&["delete", "wakepolicy", "a-first"]).await?;
+    says(&scene, "b-second", ("Programmed", "True")).await?;
+    scene.kill_envoy()?;
+    let alone = says(&scene, "b-second", ("Programmed", "False")).await?;
+    ensure!(alone.to_string().contains("NoWorker"), "it says {alone}");
+    scene.finish().await
+}
+
+/// Waits for a condition of the one ancestor of a policy.
+async fn says(scene: &Scene<'_>, policy: &str, (condition, status): (&str, &str)) -> Result<Value> {
+    let look = |object: Option<&Value>| {
+        let conditions = object?.pointer("/status/ancestors/0/conditions")?;
+        let is_it = |it: &&Value| {
+            it.pointer("/type").is_some_and(|it| it == condition)
+                && it.pointer("/status").is_some_and(|it| it == status)
+        };
+        conditions.as_array()?.iter().find(is_it).cloned()
+    };
+    let what = format!("{condition} is {status}");
+    scene.object(Kind::WAKE_POLICY, policy, &what, look).await
+}
+
 /// Accepted, resolved, and with every worker, for its one target and as it stands now.
 async fn is_in_force(scene: &Scene<'_>, name: &str) -> Result<()> {
     let is_true = |ancestor: &Value, condition: &str| {
