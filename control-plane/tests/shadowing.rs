@@ -103,6 +103,38 @@ fn a_path_that_another_route_has_is_not_held_for_ours() {
     check(&index, [None, None], &[]);
 }
 
+/// A route that is attached to one Gateway.
+fn attached(name: &str, gateway: &str) -> Change {
+    let (id, object) = route(name, true, "shop.test", "/");
+    let Some(Object::HttpRoute(mut route)) = object else {
+        return (id, object);
+    };
+    let parents = json!([{"name": gateway, "namespace": "infra"}]);
+    route.spec.parent_refs = serde_json::from_value(parents).unwrap();
+    (id, Some(Object::HttpRoute(route)))
+}
+
+#[test]
+fn routes_of_different_gateways_are_not_in_each_others_way() {
+    let mut index = Index::default();
+    let all = vec![
+        service(),
+        attached("a", "private"),
+        attached("b", "public"),
+        attached("c", "public"),
+    ];
+    index.apply(all, Vec::new());
+    let snapshot = index.snapshot();
+    let found: Vec<String> = snapshot.findings.iter().map(ToString::to_string).collect();
+    let shadowed = found.iter().filter(|found| found.contains("requests on"));
+    let shadowed: Vec<_> = shadowed.collect();
+    let [one] = shadowed.as_slice() else {
+        unreachable!("{found:#?}")
+    };
+    assert!(one.contains("HTTPRoute/shop/b/0/0 asks"), "{one}");
+    assert!(one.starts_with("HTTPRoute shop/c:"), "{one}");
+}
+
 /// Numbers that look like chance, and are the same each time.
 struct Dice(u64);
 

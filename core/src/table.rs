@@ -151,7 +151,12 @@ impl RouteTable {
     /// Sound but not complete: a route that is named does lose, but a route may be out of reach for reasons
     /// that are not looked for, such as several others that together leave it nothing.
     pub fn findings(&self) -> Vec<Finding> {
-        finding::findings(self)
+        self.findings_among(|_, _| true)
+    }
+
+    /// The same of a table that no worker has whole: only routes that `meet` take requests from each other.
+    pub fn findings_among(&self, meet: impl Fn(&RouteId, &RouteId) -> bool) -> Vec<Finding> {
+        finding::findings(self, &meet)
     }
 
     fn insert(&mut self, route: Arc<Route>) {

@@ -173,7 +173,11 @@ impl Table {
 
     /// Routes of ours that do not get what they ask for. What others lose is theirs to know.
     pub(super) fn precedence_findings(&self) -> Vec<Finding> {
-        let found = self.precedence.findings();
+        let origin = |id: &RouteId| self.next.routes.get(id).map(|entry| &entry.origin);
+        let found = self.precedence.findings_among(|a, b| {
+            let (a, b) = (origin(a), origin(b));
+            a.zip(b).is_none_or(|(a, b)| a.can_meet(b))
+        });
         let found = found
             .into_iter()
             .filter(|found| self.is_ours(found.route()));

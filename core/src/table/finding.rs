@@ -135,11 +135,14 @@ enum Value<'t> {
     Regex(&'t str),
 }
 
-pub(super) fn findings(table: &RouteTable) -> Vec<Finding> {
+/// Whether some worker has both of two routes.
+type Meet<'m> = &'m dyn Fn(&RouteId, &RouteId) -> bool;
+
+pub(super) fn findings(table: &RouteTable, meet: Meet<'_>) -> Vec<Finding> {
     let mut losses = AllLosses::new();
     for (host, paths) in table.hosts.iter() {
         if host.is_possible() {
-            losses_of_host(host, paths, &mut losses);
+            losses_of_host((host, paths), meet, &mut losses);
         } else {
             for route in routes(paths) {
                 losses.entry(&route.id).or_default().n_hosts += 1;
@@ -193,7 +196,11 @@ fn routes(paths: &Paths) -> impl Iterator<Item = &Arc<Route>> {
         .flat_map(Ranked::iter)
 }
 
-fn losses_of_host<'t>(host: Name<'t>, paths: &'t Paths, losses: &mut AllLosses<'t>) {
+fn losses_of_host<'t>(
+    (host, paths): (Name<'t>, &'t Paths),
+    meet: Meet<'_>,
+    losses: &mut AllLosses<'t>,
+) {
     // A regular expression for everything stands before every prefix. What `.` does not match, a line end
     // and bytes that are not UTF-8, Envoy lets into no path.
     let is_wide =
@@ -207,24 +214,25 @@ fn losses_of_host<'t>(host: Name<'t>, paths: &'t Paths, losses: &mut AllLosses<'
         .collect();
 
     for ranked in paths.exact().chain([paths.regexes()]) {
-        losses_of_path(host, ranked, &[], losses);
+        losses_of_path((host, ranked), &[], meet, losses);
     }
     for (prefix, ranked) in paths.prefixes() {
         // `/` is also a prefix of `*`, which `/.*` does not match.
         let covers = |route: &&Route| prefix.starts_with(b"/") || pattern(route) == Some(".*");
         let wide: Vec<&Route> = wide.iter().copied().filter(covers).collect();
-        losses_of_path(host, ranked, &wide, losses);
+        losses_of_path((host, ranked), &wide, meet, losses);
     }
 }
 
 /// `before` come first and match every path of `ranked`.
 fn losses_of_path<'t>(
-    host: Name<'t>,
-    ranked: &'t Ranked,
+    (host, ranked): (Name<'t>, &'t Ranked),
     before: &[&'t Route],
+    meet: Meet<'_>,
     losses: &mut AllLosses<'t>,
 ) {
-    let mut seen: HashMap<(Class<'t>, Headers<'t>), &'t Route> = HashMap::new();
+    // Of those with an equal match the first, and those that meet none before them.
+    let mut seen: HashMap<(Class<'t>, Headers<'t>), Vec<&'t Route>> = HashMap::new();
     let mut wide: HashMap<Class<'t>, Vec<&'t Route>> = HashMap::new();
     for route in ranked.iter().map(|route| &**route) {
         let class = class(route);
@@ -234,20 +242,28 @@ fn losses_of_path<'t>(
             .1
             .iter()
             .any(|(_, value)| !matches!(value, Value::Exact(_)));
-        let equal = *seen.entry(key).or_insert(route);
+        let firsts = seen.entry(key).or_default();
+        let equal = firsts
+            .iter()
+            .copied()
+            .find(|other| meet(&other.id, &route.id));
+        if equal.is_none() && firsts.len() < MAX_COMPARED {
+            firsts.push(route);
+        }
         let mut wider = wide
             .get(&class)
             .into_iter()
             .flatten()
             .chain(before)
             .copied();
-        let wider = wider.find(|other| covers(other, route));
-        let is_first = equal.id == route.id;
-        if let Some(winner) = wider.or((!is_first).then_some(equal)) {
+        let wider = wider.find(|other| covers(other, route) && meet(&other.id, &route.id));
+        if let Some(winner) = wider.or(equal) {
             let losses = losses.entry(&route.id).or_default();
             losses.n_hosts += 1;
             losses.to.insert(&winner.id);
-            if order::object(&equal.id) != order::object(&route.id) {
+            if let Some(equal) = equal
+                && order::object(&equal.id) != order::object(&route.id)
+            {
                 let hosts = losses.conflicts.entry(&equal.id).or_default();
                 hosts.insert(host.to_string());
             }

@@ -229,3 +229,25 @@ fn conflict_of_two_that_a_third_shadows_is_told_as_well() {
         ],
     );
 }
+
+#[test]
+fn routes_that_no_worker_has_both_of_do_not_take_requests_from_each_other() {
+    let routes = ["K/n/a/0/0", "K/n/b/0/0", "K/n/c/0/0"].map(|id| route(id, "a.com"));
+    let meet = |a: &RouteId, b: &RouteId| {
+        let is_a = |id: &RouteId| id.as_str() == "K/n/a/0/0";
+        !is_a(a) && !is_a(b)
+    };
+    let findings: Vec<String> = table(routes.to_vec())
+        .findings_among(meet)
+        .iter()
+        .map(Finding::to_string)
+        .collect();
+    // `a` comes before both, and is nobody's.
+    assert_eq!(
+        findings,
+        [
+            "K/n/c/0/0 asks for the same requests as K/n/b/0/0, which comes first, on a.com",
+            "K/n/c/0/0 gets no request: all that it matches belongs to K/n/b/0/0",
+        ]
+    );
+}
