@@ -16,5 +16,5 @@ pub use namespace::Namespace;
 pub use node::{Node, NodeConfig};
 pub use proxy::Host;
 pub use scene::{SOON, Scene, Told, WAKE};
-pub use wakegate::{Replica, WAKEGATE_ACCOUNT, WAKEGATE_NAMESPACE, Wakegate};
+pub use wakegate::{Replica, WAKEGATE_ACCOUNT, WAKEGATE_NAMESPACE, Wakegate, WakegateOptions};
 pub use watched::Kind;

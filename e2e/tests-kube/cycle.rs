@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use wakegate_e2e::client::{Answer, Talk};
 use wakegate_e2e::kube::objects::{Object, deployment, http_route, service};
-use wakegate_e2e::kube::{Host, Kind, Scene, Told};
+use wakegate_e2e::kube::{Cluster, Host, Kind, Program, Scene, Told};
 
 /// This object is ours, and its workload sleeps as soon as it may.
 pub(crate) const QUICK: [(&str, &str); 2] = [("scale-to-zero", "true"), ("cooldown", "1s")];
@@ -75,6 +75,15 @@ pub(crate) async fn woken_by_keda(scene: &Scene<'_>, workload: &str) -> Result<(
         .event(0, ("ScaledObject", name), activated, is_it)
         .await;
     told.map(drop)
+}
+
+/// Ends KEDA's metrics adapter, for a test in which the scaler has no answer for a while.
+///
+/// KEDA 2.21 forgets a scaler that gave an error. When a question of the HPA's makes it forget in the middle of
+/// its own, it takes that for "not active" and may scale to zero, which it never does on an error (the sentinel
+/// `ErrCacheClosed`, since its pull request 7737). At the intervals of a test that happens in one run of ten.
+pub(crate) fn hpa_asks_nothing(cluster: &Cluster) -> Result<()> {
+    cluster.kill(Program::KedaAdapter)
 }
 
 /// A Deployment at zero, its Service, and an `HTTPRoute` of the Gateway `edge` to it, all of one name.

@@ -6,15 +6,21 @@ use anyhow::{Result, ensure};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
 use wakegate_e2e::client::{H2, get};
-use wakegate_e2e::kube::objects::gateway;
-use wakegate_e2e::kube::{Kind, Scene};
+use wakegate_e2e::kube::objects::{Object, gateway};
+use wakegate_e2e::kube::{
+    Cluster, ClusterOptions, Kind, SOON, Scene, WAKE, Wakegate, WakegateOptions,
+};
 
-use crate::cycle::{QUICK, host, routed, url, was_held};
+use crate::cycle::{QUICK, host, quick, routed, url, was_held};
 
 const N_TOGETHER: usize = 20;
 const N_STUCK: usize = 60;
 /// What others may cost.
 const NEAR: Duration = Duration::from_millis(50);
+/// Three times KEDA's polling interval: for the window of activity, and until KEDA asks.
+const TO_REST: Duration = Duration::from_secs(45);
+/// Longer than all wakes beside them take.
+const LONG_HOLD: (&str, &str) = ("hold-timeout", "3m");
 /// Wakes that are compared.
 const N_WAKES: usize = 3;
 
@@ -42,21 +48,18 @@ async fn twenty_workloads_are_woken_together() -> Result<()> {
 #[tokio::test]
 async fn sixty_that_are_stuck_do_not_slow_down_another() -> Result<()> {
     let names: Vec<_> = (0..N_STUCK).map(|n| format!("stuck-{n}")).collect();
-    let mut objects = vec![gateway("edge")];
-    objects.extend(routed("shop", &QUICK));
-    for name in &names {
-        let [deployment, service, route] = routed(name, &QUICK);
-        // No node has so much: its pods wait for ever.
-        let cpu = json!({ "cpu": "4000" });
-        let requests = "/template/spec/containers/0/resources/requests";
-        objects.extend([deployment.set(requests, cpu)?, service, route]);
-    }
-    let hosts: Vec<_> = names
-        .iter()
-        .map(|name| host(name))
-        .chain([host("shop")])
-        .collect();
-    let scene = Scene::shared("sixty_stuck", &objects, &hosts).await?;
+    let hosts = names.iter().map(|name| host(name));
+    let hosts: Vec<_> = hosts.chain([host("shop")]).collect();
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    // KEDA asks as often as it does where Wakegate is installed: to ask each of them every second, as in other
+    // tests, takes most of a small machine, and that is what one would see.
+    let options = WakegateOptions {
+        polling_interval: None,
+        ..WakegateOptions::default()
+    };
+    let wakegate = Wakegate::start_with(&cluster, &options).await?;
+    let mut scene = Scene::open(&cluster, &wakegate, &["sixty_stuck"]).await?;
+    scene.set(&one_and_stuck(&names)?, &hosts).await?;
     for name in names.iter().map(String::as_str).chain(["shop"]) {
         scene.scaled_object(name).await?;
     }
@@ -68,12 +71,9 @@ async fn sixty_that_are_stuck_do_not_slow_down_another() -> Result<()> {
         .map(|name| Ok(connection.send(get(&url(name))?)));
     let held = requests.collect::<Result<Vec<_>>>()?;
     for name in &names {
-        let look = |object: Option<&Value>| {
-            let replicas = object?.pointer("/spec/replicas")?.as_u64();
-            (replicas == Some(1)).then_some(())
-        };
+        let stuck = (Kind::DEPLOYMENT, name.as_str());
         scene
-            .object(Kind::DEPLOYMENT, name, "is told to start", look)
+            .object_within(stuck, "is told to start", WAKE, is_told_to_start)
             .await?;
     }
     scene.note("sixty are stuck");
@@ -83,8 +83,29 @@ async fn sixty_that_are_stuck_do_not_slow_down_another() -> Result<()> {
         beside < alone + NEAR,
         "{alone:?} alone, {beside:?} beside {N_STUCK} that are stuck"
     );
+    scene.envoy()?.held_is(N_STUCK, SOON).await?;
     drop(held);
-    scene.finish().await
+    scene.finish().await?;
+    cluster.finish()
+}
+
+/// An app that starts, and those that never do.
+fn one_and_stuck(names: &[String]) -> Result<Vec<Object>> {
+    let mut objects = vec![gateway("edge")];
+    objects.extend(routed("shop", &QUICK));
+    for name in names {
+        let [deployment, service, route] = routed(name, &quick(&[LONG_HOLD]));
+        // No node has so much: its pods wait for ever.
+        let cpu = json!({ "cpu": "4000" });
+        let requests = "/template/spec/containers/0/resources/requests";
+        objects.extend([deployment.set(requests, cpu)?, service, route]);
+    }
+    Ok(objects)
+}
+
+fn is_told_to_start(object: Option<&Value>) -> Option<()> {
+    let replicas = object?.pointer("/spec/replicas")?.as_u64();
+    (replicas == Some(1)).then_some(())
 }
 
 /// The shortest of a few times from a request at zero to replicas that are asked for.
@@ -95,13 +116,9 @@ async fn wakes(scene: &Scene<'_>) -> Result<Duration> {
         let began = Instant::now();
         let url = url("shop");
         let woken = async {
-            let look = |object: Option<&Value>| {
-                let replicas = object?.pointer("/spec/replicas")?.as_u64();
-                (replicas == Some(1)).then(|| began.elapsed())
-            };
-            scene
-                .object(Kind::DEPLOYMENT, "shop", "is told to start", look)
-                .await
+            let look = |object: Option<&Value>| is_told_to_start(object).map(|()| began.elapsed());
+            let what = "is told to start";
+            scene.object(Kind::DEPLOYMENT, "shop", what, look).await
         };
         let (answer, took) = tokio::try_join!(scene.get(&url), woken)?;
         was_held(&answer)?;
@@ -114,7 +131,8 @@ async fn wakes(scene: &Scene<'_>) -> Result<Duration> {
 /// Waits until the app sleeps, and KEDA has written that it does. Until then KEDA is busy with it, or still
 /// sees the replica that it has just taken away, and looks again only when it is told again, a second later.
 async fn rests(scene: &Scene<'_>) -> Result<()> {
-    scene.deployment_is_at("shop", 0).await?;
+    let shop = (Kind::DEPLOYMENT, "shop");
+    scene.is_at_within(shop, 0, TO_REST).await?;
     scene.is_asleep(&url("shop")).await?;
     let look = |object: Option<&Value>| {
         let conditions = object?.pointer("/status/conditions")?.as_array()?;
@@ -127,6 +145,8 @@ async fn rests(scene: &Scene<'_>) -> Result<()> {
         };
         conditions.iter().find(is_it).map(drop)
     };
-    let what = "is inactive";
-    scene.object(Kind::SCALED_OBJECT, "shop", what, look).await
+    let shop = (Kind::SCALED_OBJECT, "shop");
+    scene
+        .object_within(shop, "is inactive", TO_REST, look)
+        .await
 }

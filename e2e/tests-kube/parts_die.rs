@@ -13,7 +13,9 @@ use wakegate_e2e::kube::{
 };
 use wakegate_e2e::{eventually, eventually_is};
 
-use crate::cycle::{QUICK, from_zero_and_back, host, quick, routed, url, was_held};
+use crate::cycle::{
+    QUICK, from_zero_and_back, host, hpa_asks_nothing, quick, routed, url, was_held,
+};
 
 const N_HELD: usize = 20;
 /// How long the API server is away.
@@ -171,6 +173,7 @@ async fn a_leader_that_was_stalled_writes_no_more() -> Result<()> {
 #[tokio::test]
 async fn the_scaler_restarts() -> Result<()> {
     let cluster = Cluster::start(ClusterOptions::default()).await?;
+    hpa_asks_nothing(&cluster)?;
     let wakegate = Wakegate::start(&cluster, 1).await?;
     let [deployment, service, route] = routed("warm", &quick(&[]));
     let warm = [deployment.set("/replicas", json!(1))?, service, route];

@@ -8,6 +8,7 @@ use serde_json::json;
 use wakegate_e2e::kube::objects::{Object, gateway};
 use wakegate_e2e::kube::{
     Cluster, ClusterOptions, Host, Scene, WAKEGATE_ACCOUNT, WAKEGATE_NAMESPACE, Wakegate,
+    WakegateOptions,
 };
 
 use crate::cycle::{QUICK, from_zero_and_back, host, routed, url};
@@ -26,7 +27,11 @@ async fn rights_in_one_namespace_are_enough_for_it() -> Result<()> {
     narrow_rights(&cluster, here.name()).await?;
     may_not_read(&cluster, elsewhere.name()).await?;
     // It returns when the control plane is ready.
-    let wakegate = Wakegate::start_in(&cluster, 1, &[here.name()]).await?;
+    let options = WakegateOptions {
+        namespaces: &[here.name()],
+        ..WakegateOptions::default()
+    };
+    let wakegate = Wakegate::start_with(&cluster, &options).await?;
     let other = Host::new("other.test", &format!("{}/shop/80", elsewhere.name()));
     let mut scene = Scene::open_in(&cluster, &wakegate, vec![here, elsewhere]).await?;
     let objects = [&[gateway("edge")], &routed("shop", &QUICK)[..]].concat();

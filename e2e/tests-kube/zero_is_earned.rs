@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::json;
 use wakegate_e2e::kube::objects::{Object, gateway};
-use wakegate_e2e::kube::{Kind, SOON, Scene};
+use wakegate_e2e::kube::{Cluster, ClusterOptions, Kind, SOON, Scene, Wakegate};
 
-use crate::cycle::{QUICK, from_zero_and_back, host, routed, url};
+use crate::cycle::{QUICK, from_zero_and_back, host, hpa_asks_nothing, routed, url};
 
 /// Several polls of KEDA, and longer than the scaler's window of activity.
 const A_WHILE: Duration = Duration::from_secs(10);
@@ -35,11 +35,18 @@ async fn what_runs_already_stays_up_for_its_cooldown() -> Result<()> {
 
 #[tokio::test]
 async fn without_a_filter_nothing_goes_to_zero() -> Result<()> {
-    let mut scene = Scene::shared("no_filter", &running(&QUICK)?, &[host("shop")]).await?;
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    hpa_asks_nothing(&cluster)?;
+    let wakegate = Wakegate::start(&cluster, 1).await?;
+    let mut scene = Scene::open(&cluster, &wakegate, &["no_filter"]).await?;
+    // What the filter said last counts for 10 s. The cooldown is over only then, and nobody says anything.
+    let settings = [("scale-to-zero", "true"), ("cooldown", "12s")];
+    scene.set(&running(&settings)?, &[host("shop")]).await?;
     scene.scaled_object("shop").await?;
     scene.kill_envoy()?;
-    scene.deployment_stays_at("shop", 1, A_WHILE).await?;
-    scene.finish().await
+    scene.deployment_stays_at("shop", 1, 2 * A_WHILE).await?;
+    scene.finish().await?;
+    cluster.finish()
 }
 
 #[tokio::test]

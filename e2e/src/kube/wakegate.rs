@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use tokio::sync::{Mutex, OnceCell};
@@ -31,6 +32,28 @@ pub struct Wakegate {
     _front: Background,
 }
 
+/// How a Wakegate is started.
+#[derive(Debug, Clone, Copy)]
+pub struct WakegateOptions<'a> {
+    /// Replicas of the control plane.
+    pub n_control_planes: usize,
+    /// The namespaces that it sees; every one where there is none.
+    pub namespaces: &'a [&'a str],
+    /// How often KEDA asks; the scaler's window of activity follows it. None: as Wakegate is installed.
+    pub polling_interval: Option<Duration>,
+}
+
+impl Default for WakegateOptions<'_> {
+    fn default() -> Self {
+        Self {
+            n_control_planes: 1,
+            namespaces: &[],
+            // Tests wait for workloads to sleep.
+            polling_interval: Some(Duration::from_secs(1)),
+        }
+    }
+}
+
 /// One daemon, which lives where the cluster does.
 #[derive(Debug, Clone)]
 pub struct Replica {
@@ -42,24 +65,24 @@ pub struct Replica {
 impl Wakegate {
     /// Starts a scaler and so many control planes; returns when all are ready.
     pub async fn start(cluster: &Cluster, n_control_planes: usize) -> Result<Self> {
-        Self::start_in(cluster, n_control_planes, &[]).await
+        let options = WakegateOptions {
+            n_control_planes,
+            ..WakegateOptions::default()
+        };
+        Self::start_with(cluster, &options).await
     }
 
-    /// The same for some namespaces only; for every one where there is none.
-    pub async fn start_in(
-        cluster: &Cluster,
-        n_control_planes: usize,
-        namespaces: &[&str],
-    ) -> Result<Self> {
+    /// The same with more to say.
+    pub async fn start_with(cluster: &Cluster, options: &WakegateOptions<'_>) -> Result<Self> {
         let kubeconfig = cluster
             .kubeconfig_for(WAKEGATE_NAMESPACE, WAKEGATE_ACCOUNT)
             .await
             .context("be the control plane's service account")?;
         let scaler = own_addresses()?;
         let mut control_planes: Vec<Replica> = Vec::new();
-        for number in 0..n_control_planes {
+        for number in 0..options.n_control_planes {
             let name = format!("control-plane-{number}");
-            let args = control_plane_args(&name, scaler, namespaces);
+            let args = control_plane_args(&name, scaler, options);
             let environment = vec![("KUBECONFIG", kubeconfig.clone().into_os_string())];
             let folder = folder(cluster, &name)?;
             let daemon = Daemon::stopped("wakegate-control-plane", &folder, own_addresses()?);
@@ -204,18 +227,27 @@ impl Replica {
     }
 }
 
-fn control_plane_args(name: &str, scaler: Addresses, namespaces: &[&str]) -> Vec<String> {
+fn control_plane_args(name: &str, scaler: Addresses, options: &WakegateOptions<'_>) -> Vec<String> {
+    let WakegateOptions {
+        n_control_planes: _,
+        namespaces,
+        polling_interval,
+    } = options;
     let common = [
         format!("--scaler-address={}", scaler.grpc),
-        // KEDA asks so often, and the scaler's window of activity follows it.
-        "--polling-interval-secs=1".to_owned(),
         "--explain-after-secs=3".to_owned(),
         format!("--lease-namespace={WAKEGATE_NAMESPACE}"),
         format!("--identity={name}"),
     ];
     let namespaces = namespaces.iter();
     let namespaces = namespaces.map(|namespace| format!("--namespace={namespace}"));
-    common.into_iter().chain(namespaces).collect()
+    let interval = polling_interval.iter();
+    let interval = interval.map(|it| format!("--polling-interval-secs={}", it.as_secs()));
+    common
+        .into_iter()
+        .chain(namespaces)
+        .chain(interval)
+        .collect()
 }
 
 fn folder(cluster: &Cluster, name: &str) -> Result<PathBuf> {

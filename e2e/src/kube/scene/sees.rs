@@ -29,9 +29,20 @@ impl Scene<'_> {
         what: &str,
         look: impl FnMut(Option<&Value>) -> Option<T>,
     ) -> Result<T> {
+        self.object_within((kind, name), what, SOON, look).await
+    }
+
+    /// The same with a deadline of its own.
+    pub async fn object_within<T>(
+        &self,
+        (kind, name): (Kind, &str),
+        what: &str,
+        deadline: Duration,
+        look: impl FnMut(Option<&Value>) -> Option<T>,
+    ) -> Result<T> {
         let api = kind.api(self.client(), self.namespace()?);
         let what = format!("{kind} {name}: {what}");
-        until_object(api, name, &what, SOON, look).await
+        until_object(api, name, &what, deadline, look).await
     }
 
     /// Holds a condition of an object for a while.
@@ -65,8 +76,7 @@ impl Scene<'_> {
         n_replicas: u64,
         deadline: Duration,
     ) -> Result<()> {
-        let api = kind.api(self.client(), self.namespace()?);
-        let what = format!("{kind} {name} is at {n_replicas}");
+        let what = format!("is at {n_replicas}");
         let look = |object: Option<&Value>| {
             let object = object?;
             let count = |pointer| object.pointer(pointer).and_then(Value::as_u64);
@@ -74,7 +84,8 @@ impl Scene<'_> {
                 && count("/status/replicas").unwrap_or(0) == n_replicas;
             is_at.then_some(())
         };
-        until_object(api, name, &what, deadline, look).await
+        self.object_within((kind, name), &what, deadline, look)
+            .await
     }
 
     /// Waits until a Deployment is meant to have so many replicas, and has them.
