@@ -9,14 +9,14 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{Api, Patch, PatchParams};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::net::TcpListener;
 use tokio::time;
+use tokio_util::sync::CancellationToken;
 use wakegate_e2e::Background;
 use wakegate_e2e::client::{H2, read};
 use wakegate_e2e::kube::objects::{Object, gateway, http_route};
 use wakegate_e2e::kube::{Host, SOON, Scene};
+use wakegate_e2e::sample::{self, Behaviour};
 use wakegate_e2e::stats::Times;
 
 use crate::millis;
@@ -53,7 +53,8 @@ pub(crate) async fn measure(n_endpoints: usize) -> Result<Endpoints> {
     let address = SocketAddr::from(([a, b, c, 250], 0));
     let listener = listen(address).await?;
     let address = listener.local_addr().context("ask for the address")?;
-    let _serving = Background::start(serve(listener));
+    let app = sample::serve(listener, Behaviour::default(), CancellationToken::new());
+    let _serving = Background::start(app);
 
     let connection = H2::open(scene.envoy()?.address()).await?;
     let (mut sent, mut written) = (Vec::new(), Vec::new());
@@ -114,32 +115,4 @@ async fn listen(address: SocketAddr) -> Result<TcpListener> {
         "ip address replace {cidr} failed"
     );
     TcpListener::bind(address).await.context("listen")
-}
-
-async fn serve(listener: TcpListener) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        connections.spawn(answer_all(stream));
-    }
-}
-
-/// Answers each request, none of which has a body, at once.
-async fn answer_all(mut stream: TcpStream) -> Option<()> {
-    let mut received = Vec::new();
-    loop {
-        if stream.read_buf(&mut received).await.ok()? == 0 {
-            return None;
-        }
-        if !received.ends_with(b"\r\n\r\n") {
-            continue;
-        }
-        let body: &str = if received.starts_with(b"HEAD") {
-            ""
-        } else {
-            "ok\n"
-        };
-        received.clear();
-        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{body}");
-        stream.write_all(answer.as_bytes()).await.ok()?;
-    }
 }
