@@ -6,9 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::time;
 use wakegate_e2e::client::{H2, read};
-use wakegate_e2e::kube::objects::{
-    deployment, gateway, gateway_class, http_route, ingress, service,
-};
+use wakegate_e2e::kube::objects::{deployment, gateway, http_route, ingress, service};
 use wakegate_e2e::kube::{Cluster, ClusterOptions, Host, SOON, Scene, WAKE, Wakegate};
 
 use crate::cycle::{host, quick, url, was_held};
@@ -48,9 +46,7 @@ async fn what_a_cluster_gets_later_is_taken_up() -> Result<()> {
 
     cluster.apply_gateway_api().await?;
     let route = http_route("shop", "edge", "shop.test", "shop").annotated(&quick(&[LONG_HOLD]));
-    scene
-        .apply(&[gateway_class(), gateway("edge"), route])
-        .await?;
+    scene.apply(&[gateway("edge"), route]).await?;
     let shop = url("shop");
     let held = connection.send_until_held(&shop, TAKEN_UP);
     let held = held.await.context("an HTTPRoute, soon after its kind")?;

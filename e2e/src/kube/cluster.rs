@@ -146,10 +146,11 @@ impl Cluster {
         Namespace::create(running, self.kubectl.clone(), client, test).await
     }
 
-    /// Applies the Gateway API's CRDs to a cluster that was started without.
+    /// Applies the Gateway API's CRDs, and a class of Gateways, to a cluster that was started without.
     pub async fn apply_gateway_api(&self) -> Result<()> {
         objects::apply_gateway_api(&self.kubectl).await?;
-        self.established().await
+        self.established().await?;
+        objects::apply_gateway_class(&self.kubectl).await
     }
 
     /// Installs KEDA on a cluster that was started without, and waits until it answers.

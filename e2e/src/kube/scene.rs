@@ -13,7 +13,7 @@ use tokio::try_join;
 
 use super::cluster::Cluster;
 use super::namespace::Namespace;
-use super::objects::{Object, gateway_class, list};
+use super::objects::{Object, list};
 use super::proxy::{self, Host};
 use super::wakegate::Wakegate;
 use crate::client::{Answer, Version, fetch, get};
@@ -85,11 +85,9 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// Applies objects, with the class of their Gateways, and starts an Envoy that serves `hosts`.
+    /// Applies objects, and starts an Envoy that serves `hosts`.
     pub async fn set(&mut self, objects: &[Object], hosts: &[Host]) -> Result<()> {
-        let class = gateway_class();
-        let objects: Vec<_> = [&class].into_iter().chain(objects).cloned().collect();
-        let ((), envoy) = try_join!(self.apply(&objects), self.start_envoy(hosts))?;
+        let ((), envoy) = try_join!(self.apply(objects), self.start_envoy(hosts))?;
         self.envoy = Some(envoy);
         self.hosts = hosts.to_vec();
         Ok(())

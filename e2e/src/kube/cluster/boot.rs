@@ -40,6 +40,9 @@ pub(super) async fn start(
         },
     )?;
     established(running).await?;
+    if options.gateway_api {
+        objects::apply_gateway_class(kubectl).await?;
+    }
     let keda = async {
         if options.keda {
             start_keda(running).await?;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::kubectl::Kubectl;
 use super::layout::Layout;
 use super::program;
+use crate::kube::objects::{gateway_class, list};
 
 /// Where KEDA believes that it runs.
 pub(super) const KEDA_NAMESPACE: &str = "keda";
@@ -44,6 +45,11 @@ pub(super) async fn apply_keda(kubectl: &Kubectl, layout: &Layout) -> Result<()>
 /// The Gateway API's CRDs of the standard channel.
 pub(super) async fn apply_gateway_api(kubectl: &Kubectl) -> Result<()> {
     apply_path(kubectl, &program::gateway_api_crds()?).await
+}
+
+/// The class of all Gateways: it belongs to the cluster, and tests that made it at once would be in each other's way.
+pub(super) async fn apply_gateway_class(kubectl: &Kubectl) -> Result<()> {
+    apply_text(kubectl, &list(&[gateway_class()])).await
 }
 
 /// Wakegate's own CRDs and roles, as a user applies them.
