@@ -36,8 +36,7 @@ impl peers_server::Peers for Peers {
         &self,
         request: Request<Streaming<Standings>>,
     ) -> Result<Response<ShareResponse>, Status> {
-        let seat = self.workers.seat_of_peer();
-        let seat = seat.map_err(Status::resource_exhausted)?;
+        let seat = PeerSeat::take(&self.workers).map_err(Status::resource_exhausted)?;
         let all = take_all(&seat, request.into_inner());
         self.shutdown.run_until_cancelled(all).await.transpose()?;
         Ok(Response::new(ShareResponse {}))

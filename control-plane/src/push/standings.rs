@@ -12,10 +12,20 @@ const MAX_STANDINGS: usize = 10_000;
 /// The version that a worker has and did not refuse; none before its first.
 pub(super) type Standing = Option<String>;
 
+/// Replicas that may speak at once, those that a rollout replaces among them.
+const MAX_PEERS: usize = 64;
+
 /// How many workers stand where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standings {
     by_scope: BTreeMap<Arc<Scope>, BTreeMap<Standing, usize>>,
+}
+
+/// Those of other replicas, by stream: a replica that comes back may be there twice for a while.
+#[derive(Debug, Default)]
+pub(super) struct PeerStandings {
+    by_stream: BTreeMap<u64, Standings>,
+    last_stream: u64,
 }
 
 impl Standings {
@@ -77,6 +87,39 @@ impl Standings {
             let in_scope = of_scope.iter();
             in_scope.map(move |(standing, n_workers)| (scope, standing, *n_workers))
         })
+    }
+}
+
+impl PeerStandings {
+    /// A place for one more stream, if there is room.
+    pub(super) fn open(&mut self) -> Option<u64> {
+        if self.by_stream.len() >= MAX_PEERS {
+            return None;
+        }
+        self.last_stream += 1;
+        self.by_stream
+            .insert(self.last_stream, Standings::default());
+        Some(self.last_stream)
+    }
+
+    pub(super) fn add_to(&self, all: &mut Standings) {
+        for standings in self.by_stream.values() {
+            all.add_all(standings);
+        }
+    }
+
+    /// Replaces what a stream says; whether that is another.
+    pub(super) fn replace(&mut self, stream: u64, standings: Standings) -> bool {
+        let now = self.by_stream.entry(stream).or_default();
+        let is_new = *now != standings;
+        *now = standings;
+        is_new
+    }
+
+    /// Gives a place up; whether anything was said there.
+    pub(super) fn close(&mut self, stream: u64) -> bool {
+        let gone = self.by_stream.remove(&stream);
+        gone.is_some_and(|gone| gone != Standings::default())
     }
 }
 

@@ -12,9 +12,8 @@ use tokio::sync::watch;
 use wakegate_wire::v1;
 
 use super::{
-    peer_seat::{PeerSeat, PeerStandings},
     scope::Scope,
-    standings::{Standing, Standings},
+    standings::{PeerStandings, Standing, Standings},
 };
 
 /// The role of those that hold requests.
@@ -130,14 +129,6 @@ impl Workers {
         let mut all = state.standings.clone();
         state.peers.add_to(&mut all);
         all
-    }
-
-    /// A place for what another replica says.
-    ///
-    /// # Errors
-    /// Too many have one.
-    pub(crate) fn seat_of_peer(&self) -> Result<PeerSeat, &'static str> {
-        PeerSeat::take(self)
     }
 
     /// Changes something about the other replicas; `change` says whether anything is another now.
