@@ -34,7 +34,8 @@ async fn every_flag_is_in_the_page() -> Result<()> {
         })
         .await??;
         let text = help.log();
-        let words = text.split(|c: char| c.is_whitespace() || c == ',');
+        // A sentence may end with a flag.
+        let words = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | '.'));
         let flags: BTreeSet<_> = words
             .filter(|word| word.starts_with("--"))
             .map(str::to_owned)
