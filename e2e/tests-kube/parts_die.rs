@@ -182,7 +182,9 @@ async fn the_scaler_restarts() -> Result<()> {
     let cluster = Cluster::start(ClusterOptions::default()).await?;
     hpa_asks_nothing(&cluster)?;
     let wakegate = Wakegate::start(&cluster, 1).await?;
-    let [deployment, service, route] = routed("warm", &quick(&[]));
+    // Its cooldown outlasts what comes before its request.
+    let settings = [("scale-to-zero", "true"), ("cooldown", "8s")];
+    let [deployment, service, route] = routed("warm", &settings);
     let warm = [deployment.set("/replicas", json!(1))?, service, route];
     let objects = [&[gateway("edge")], &warm[..], &routed("cold", &QUICK)].concat();
     let mut scene = Scene::open(&cluster, &wakegate, &["scaler_restarts"]).await?;
@@ -190,10 +192,10 @@ async fn the_scaler_restarts() -> Result<()> {
     for name in ["warm", "cold"] {
         scene.scaled_object(name).await?;
     }
-    keda_listens(&wakegate, 2.0, SOON).await?;
     // In use, by one request that lasts.
     let connection = H2::open(scene.envoy()?.address()).await?;
     let long = connection.send(get("http://warm.test/slow?ms=60000")?);
+    keda_listens(&wakegate, 2.0, SOON).await?;
     scene.deployment_is_at("warm", 1).await?;
     wakegate.scaler().kill().await?;
     // KEDA has had to do without several times.
