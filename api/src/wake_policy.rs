@@ -24,8 +24,6 @@ use crate::bounds;
 pub use self::rules::{FieldError, MAX_TARGETS, NoWakeRequest, NoWakeRule, Rules, ThawRules};
 pub use self::status::{AncestorRef, PolicyAncestor, WakePolicyStatus};
 
-/// Entries of `noWake`. Each request is held against all of them.
-const MAX_NO_WAKE: usize = 16;
 /// A name in Kubernetes: a DNS subdomain.
 const MAX_NAME: usize = 253;
 
@@ -73,7 +71,7 @@ pub struct WakePolicySpec {
     /// Requests that wake nothing, beside the health checks of kubelets and load balancers. The first that
     /// matches counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = MAX_NO_WAKE))]
+    #[schemars(length(max = bounds::MAX_NO_WAKE))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub no_wake: Vec<NoWake>,
     /// How held requests are let go on.
@@ -165,7 +163,10 @@ pub struct NoWake {
     pub header: Option<NoWakeHeader>,
     /// The status of the answer while the backend is asleep; 200 where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 200, max = 599), extend("default" = 200))]
+    #[schemars(
+        range(min = *bounds::NO_WAKE_STATUS.start(), max = *bounds::NO_WAKE_STATUS.end()),
+        extend("default" = bounds::DEFAULT_NO_WAKE_STATUS)
+    )]
     pub status: Option<u16>,
 }
 

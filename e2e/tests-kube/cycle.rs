@@ -66,9 +66,8 @@ pub(crate) fn was_held(answer: &Answer) -> Result<()> {
 
 /// KEDA itself says that it has scaled a workload up.
 pub(crate) async fn woken_by_keda(scene: &Scene<'_>, workload: &str) -> Result<()> {
-    let object = scene.scaled_object(workload).await?;
-    let name = object.pointer("/metadata/name").and_then(|it| it.as_str());
-    let name = name.context("a ScaledObject has a name")?;
+    let name = scene.scaled_object_name(workload).await?;
+    let name = name.as_str();
     let activated = "KEDAScaleTargetActivated";
     let is_it = |told: &Told| told.reason == activated;
     let told = scene

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::json;
 use wakegate_e2e::eventually;
 use wakegate_e2e::kube::objects::gateway;
@@ -22,9 +22,8 @@ async fn a_deleted_route_leaves_its_workload_running() -> Result<()> {
     let deployment = deployment.set("/replicas", json!(1))?;
     let objects = [gateway("edge"), deployment, service, route];
     let scene = Scene::shared("deleted_route", &objects, &[host("shop")]).await?;
-    let object = scene.scaled_object("shop").await?;
-    let name = object.pointer("/metadata/name").and_then(|it| it.as_str());
-    let name = name.context("a ScaledObject has a name")?;
+    let name = scene.scaled_object_name("shop").await?;
+    let name = name.as_str();
     scene.deployment_is_at("shop", 0).await?;
     scene.is_asleep(&url("shop")).await?;
     was_held(&scene.get(&url("shop")).await?)?;

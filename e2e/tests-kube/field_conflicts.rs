@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use wakegate_e2e::eventually;
 use wakegate_e2e::kube::objects::gateway;
@@ -22,9 +22,8 @@ async fn a_field_that_somebody_takes_is_theirs() -> Result<()> {
     let objects = routed("shop", &quick(&[("max-replicas", "5")]));
     let objects = [&[gateway("edge")], &objects[..]].concat();
     let scene = Scene::shared("field_conflict", &objects, &[host("shop")]).await?;
-    let object = scene.scaled_object("shop").await?;
-    let name = object.pointer("/metadata/name").and_then(Value::as_str);
-    let name = name.context("a ScaledObject has a name")?;
+    let name = scene.scaled_object_name("shop").await?;
+    let name = name.as_str();
     let conflicts = async || scene.wakegate().control_plane(0)?.counted(CONFLICTS).await;
     let before = conflicts().await?;
     take_the_most(&scene, name, 7).await?;

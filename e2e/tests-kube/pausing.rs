@@ -19,9 +19,8 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 async fn kedas_pause_passes_through_and_is_503_at_zero() -> Result<()> {
     let objects = [&[gateway("edge")], &routed("shop", &QUICK)[..]].concat();
     let scene = Scene::shared("pausing", &objects, &[host("shop")]).await?;
-    let object = scene.scaled_object("shop").await?;
-    let name = object.pointer("/metadata/name").and_then(Value::as_str);
-    let name = name.context("a ScaledObject has a name")?;
+    let name = scene.scaled_object_name("shop").await?;
+    let name = name.as_str();
     for kind in ["httproute", "service"] {
         is_paused_and_goes_on(&scene, kind, name)
             .await

@@ -86,26 +86,27 @@ async fn of_two_with_one_target_the_older_counts_until_it_goes() -> Result<()> {
 /// Waits for a condition of the one ancestor of a policy.
 async fn says(scene: &Scene<'_>, policy: &str, (condition, status): (&str, &str)) -> Result<Value> {
     let look = |object: Option<&Value>| {
-        let conditions = object?.pointer("/status/ancestors/0/conditions")?;
-        let is_it = |it: &&Value| {
-            it.pointer("/type").is_some_and(|it| it == condition)
-                && it.pointer("/status").is_some_and(|it| it == status)
-        };
-        conditions.as_array()?.iter().find(is_it).cloned()
+        let ancestor = object?.pointer("/status/ancestors/0")?;
+        condition_of(ancestor, (condition, status)).cloned()
     };
     let what = format!("{condition} is {status}");
     scene.object(Kind::WAKE_POLICY, policy, &what, look).await
 }
 
+/// The condition of an ancestor, if it is so.
+fn condition_of<'a>(ancestor: &'a Value, (condition, status): (&str, &str)) -> Option<&'a Value> {
+    let conditions = ancestor.pointer("/conditions")?.as_array()?;
+    conditions.iter().find(|it| {
+        it.pointer("/type").is_some_and(|it| it == condition)
+            && it.pointer("/status").is_some_and(|it| it == status)
+    })
+}
+
 /// Accepted, resolved, and with every worker, for its one target and as it stands now.
 async fn is_in_force(scene: &Scene<'_>, name: &str) -> Result<()> {
     let is_true = |ancestor: &Value, condition: &str| {
-        let conditions = ancestor.pointer("/conditions").and_then(Value::as_array);
-        let found = conditions.into_iter().flatten().find(|it| {
-            it.pointer("/type").is_some_and(|it| it == condition)
-                && it.pointer("/status").is_some_and(|it| it == "True")
-        });
-        found.and_then(|it| it.pointer("/observedGeneration")?.as_u64())
+        let found = condition_of(ancestor, (condition, "True"))?;
+        found.pointer("/observedGeneration")?.as_u64()
     };
     let look = |policy: Option<&Value>| {
         let policy = policy?;

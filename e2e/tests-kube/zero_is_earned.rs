@@ -72,9 +72,8 @@ async fn a_scaled_object_that_someone_deletes_comes_back() -> Result<()> {
 async fn paused_at_zero_is_503_at_once() -> Result<()> {
     let objects = [&[gateway("edge")], &routed("shop", &QUICK)[..]].concat();
     let scene = Scene::shared("keda_paused", &objects, &[host("shop")]).await?;
-    let object = scene.scaled_object("shop").await?;
-    let name = object.pointer("/metadata/name").and_then(|it| it.as_str());
-    let name = name.context("a ScaledObject has a name")?;
+    let name = scene.scaled_object_name("shop").await?;
+    let name = name.as_str();
     let paused = "autoscaling.keda.sh/paused=true";
     scene
         .kubectl(&["annotate", "scaledobject", name, paused])

@@ -112,7 +112,7 @@ pub(super) fn scaled_object(text: &str) -> Result<ScaledObjectBy, Expected> {
     }
 }
 
-pub(crate) fn paths(text: &str) -> Result<Vec<String>, Expected> {
+pub(super) fn paths(text: &str) -> Result<Vec<String>, Expected> {
     let paths = text
         .split(',')
         .map(str::trim)

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use wakegate_api::{Settings, wake_policy::ThawRules};
 use wakegate_core::{BackendId, Key, Route, RouteId, Target};
 
-pub(super) use self::backend::{PortRef, Resolved};
+pub(super) use self::backend::{PortRef, Resolved, port_of};
 
 use super::{
     Origin, ServiceId, grant,

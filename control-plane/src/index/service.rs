@@ -7,8 +7,8 @@ use wakegate_api::wake_policy::ThawRules;
 use wakegate_core::{Backend, BackendId};
 
 use super::{
-    Dirty, Index, ServiceEndpoints, ServiceId, endpoints, objects::put, reader, scaling,
-    wake_policy::Level, workload::WorkloadId,
+    Dirty, Index, ServiceEndpoints, ServiceId, endpoints, objects::put, reader, reader::PortRef,
+    scaling, workload::WorkloadId,
 };
 use crate::object::{Code, Finding};
 
@@ -104,20 +104,16 @@ impl Index {
         findings: &mut Vec<Finding>,
     ) -> ThawRules {
         let object = id.object();
-        let ports = service.spec.iter().flat_map(|spec| &spec.ports).flatten();
-        let named = ports
-            .filter(|candidate| candidate.port == i32::from(port))
-            .find_map(|port| port.name.as_deref());
-        let of_port = named.and_then(|name| self.objects.policy_on(&object, Some(name)));
-        let of_service = self.objects.policy_on(&object, None);
+        let named = reader::port_of(service, PortRef::Number(i32::from(port)));
+        let named = named.and_then(|port| port.name.as_deref());
+        let of_port = self.objects.policies_on_port(id, named);
         let of_routes = self.users_of(id).flat_map(|(_, routes)| &routes.thaws);
         let of_routes = of_routes
             .filter(|said| said.backend == *backend)
             .map(|said| (said.level, said.policy.clone()));
         let mut said: Vec<_> = of_port
-            .map(|policy| (Level::Port, policy))
             .into_iter()
-            .chain(of_service.map(|policy| (Level::Service, policy)))
+            .flatten()
             .chain(of_routes)
             .filter(|(_, policy)| policy.rules.thaw != ThawRules::default())
             .collect();

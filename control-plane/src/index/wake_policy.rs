@@ -13,6 +13,9 @@ use crate::{
     wanted::{AncestorVerdict, PolicyVerdict, Refusal},
 };
 
+/// Another policy has the target.
+const CONFLICTED: &str = "Conflicted";
+
 /// A policy that is in force somewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct InForce {
@@ -89,6 +92,21 @@ impl Objects {
             })
         });
         all.min_by(|one, other| one.age().cmp(&other.age()))
+    }
+
+    /// The policies on a Service and on a port of that name.
+    pub(super) fn policies_on_port(
+        &self,
+        service: &ServiceId,
+        port: Option<&str>,
+    ) -> [Option<(Level, InForce)>; 2] {
+        let service = service.object();
+        let on_port = port.and_then(|name| self.policy_on(&service, Some(name)));
+        let on_service = self.policy_on(&service, None);
+        [
+            on_port.map(|it| (Level::Port, it)),
+            on_service.map(|it| (Level::Service, it)),
+        ]
     }
 
     fn policy(&self, id: &ObjectId) -> Option<&WakePolicyObject> {
@@ -168,28 +186,26 @@ impl Index {
         policy: &WakePolicyObject,
         findings: &mut Vec<Finding>,
     ) -> PolicyVerdict {
+        let resolved_refs = self.resolved_refs(id, &policy.rules);
+        if let Err(Refusal { message, .. }) = &resolved_refs {
+            findings.push(Finding::new(id, "spec.scale.target", message));
+        }
         let targets = policy.rules.targets.iter().enumerate();
         let ancestors = targets.map(|(at, target)| {
             let accepted = self.accepted(id, target);
-            let resolved_refs = self.resolved_refs(id, &policy.rules);
-            let refused = [
-                (&accepted, format!("spec.targetRefs[{at}]")),
-                (&resolved_refs, "spec.scale.target".to_owned()),
-            ];
-            for (result, field) in refused {
-                if let Err(Refusal { reason, message }) = result {
-                    let code = if *reason == CONFLICTED {
-                        Code::Conflicted
-                    } else {
-                        Code::Invalid
-                    };
-                    findings.push(Finding::new(id, field, message).with(code));
-                }
+            if let Err(Refusal { reason, message }) = &accepted {
+                let code = if *reason == CONFLICTED {
+                    Code::Conflicted
+                } else {
+                    Code::Invalid
+                };
+                let field = format!("spec.targetRefs[{at}]");
+                findings.push(Finding::new(id, field, message).with(code));
             }
             AncestorVerdict {
                 target: target.clone(),
                 accepted,
-                resolved_refs,
+                resolved_refs: resolved_refs.clone(),
                 origins: self.origins_of_target(id, target),
             }
         });
@@ -249,6 +265,3 @@ impl Index {
         }
     }
 }
-
-/// Another policy has the target.
-const CONFLICTED: &str = "Conflicted";

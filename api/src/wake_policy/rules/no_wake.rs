@@ -4,12 +4,7 @@ use super::{
     super::{NoWake, NoWakeHeader},
     FieldError,
 };
-
-/// The most entries: each request is held against all of them.
-const MAX_ENTRIES: usize = 16;
-
-/// The status of the answer, when nobody says.
-const STATUS: u16 = 200;
+use crate::bounds::{DEFAULT_NO_WAKE_STATUS, MAX_NO_WAKE, NO_WAKE_STATUS};
 
 /// Requests that wake nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +34,8 @@ pub enum NoWakeRequest {
 }
 
 pub(super) fn read(entries: &[NoWake]) -> Result<Vec<NoWakeRule>, FieldError> {
-    if entries.len() > MAX_ENTRIES {
-        let reason = format!("{} entries, of {MAX_ENTRIES} at most", entries.len());
+    if entries.len() > MAX_NO_WAKE {
+        let reason = format!("{} entries, of {MAX_NO_WAKE} at most", entries.len());
         return Err(FieldError::new("spec.noWake", reason));
     }
     let entries = entries.iter().enumerate();
@@ -72,8 +67,8 @@ fn read_one(field: &str, entry: &NoWake) -> Result<NoWakeRule, FieldError> {
         let reason = format!("it is not {expected}");
         return Err(FieldError::new(format!("{field}.{name}"), reason));
     }
-    let status = status.unwrap_or(STATUS);
-    if !(200..=599).contains(&status) {
+    let status = status.unwrap_or(DEFAULT_NO_WAKE_STATUS);
+    if !NO_WAKE_STATUS.contains(&status) {
         let reason = format!("{status} is not a status from 200 to 599");
         return Err(FieldError::new(format!("{field}.status"), reason));
     }

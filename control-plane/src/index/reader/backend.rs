@@ -38,17 +38,14 @@ pub(in crate::index) struct Resolved {
 pub(super) struct Said {
     /// By the Service's annotations.
     settings: Settings,
-    /// By the policy on the Service, and by the one on the port.
-    policy: Option<InForce>,
-    port_policy: Option<InForce>,
+    /// By the policies on the port and on the Service.
+    policies: [Option<(Level, InForce)>; 2],
 }
 
 impl Said {
     /// Whether it is ours, whatever a route says.
     pub(super) fn opts_in(&self) -> bool {
-        self.policy.is_some()
-            || self.port_policy.is_some()
-            || self.settings.scale_to_zero == Some(true)
+        self.policies.iter().any(Option::is_some) || self.settings.scale_to_zero == Some(true)
     }
 }
 
@@ -64,12 +61,14 @@ pub(super) fn said(
     let named = named.and_then(|port| port.name.as_deref());
     Said {
         settings: settings.map(|(settings, _)| settings).unwrap_or_default(),
-        policy: objects.policy_on(&id.object(), None),
-        port_policy: named.and_then(|name| objects.policy_on(&id.object(), Some(name))),
+        policies: objects.policies_on_port(id, named),
     }
 }
 
-fn port_of<'s>(service: &'s Service, port: PortRef<'_>) -> Option<&'s ServicePort> {
+pub(in crate::index) fn port_of<'s>(
+    service: &'s Service,
+    port: PortRef<'_>,
+) -> Option<&'s ServicePort> {
     let ports = service.spec.iter().flat_map(|spec| &spec.ports).flatten();
     ports.into_iter().find(|candidate| match port {
         PortRef::Number(number) => candidate.port == number,
@@ -152,11 +151,10 @@ fn most_particular<'p>(
     own: Option<(Level, &'p InForce)>,
     backends: &'p [Resolved],
 ) -> Option<&'p InForce> {
-    let of_backends = backends.iter().flat_map(|Resolved { said, .. }| {
-        let port = said.port_policy.as_ref().map(|it| (Level::Port, it));
-        let service = said.policy.as_ref().map(|it| (Level::Service, it));
-        port.into_iter().chain(service)
-    });
+    let of_backends = backends.iter().flat_map(|backend| &backend.said.policies);
+    let of_backends = of_backends
+        .flatten()
+        .map(|(level, policy)| (*level, policy));
     // Of equals the last is the greatest.
     let all: Vec<_> = own.into_iter().chain(of_backends).collect();
     let most = all.into_iter().rev().max_by_key(|(level, _)| *level);

@@ -134,6 +134,12 @@ impl Scene<'_> {
         until_any(api, &what, SOON, look, tell).await
     }
 
+    /// The same, and returns its name.
+    pub async fn scaled_object_name(&self, workload: &str) -> Result<String> {
+        let object = self.scaled_object(workload).await?;
+        Ok(text(&object, "/metadata/name").to_owned())
+    }
+
     /// Waits for a condition in `status` to be so, and returns it.
     pub async fn condition(
         &self,
