@@ -12,8 +12,9 @@ use wakegate_e2e::kube::objects::{Object, gateway};
 
 use crate::cycle::{host, quick, routed, url};
 
-/// Longer than it takes until the control plane explains.
-const HOLD: (&str, &str) = ("hold-timeout", "8s");
+/// Longer than it takes until KEDA, on a busy machine, has scaled and the control plane explains. After it the
+/// workload is put back to zero, and nobody is stuck any more.
+const HOLD: (&str, &str) = ("hold-timeout", "14s");
 const LIMIT: Duration = Duration::from_secs(30);
 
 const CONTAINER: &str = "/template/spec/containers/0";
