@@ -5,11 +5,15 @@
 //! through [`Tasks`] under a name, and leave the rest to [`Tasks::run`].
 
 pub mod admin;
+pub mod clients;
 pub mod listen;
+pub mod sparing;
 pub mod tasks;
 pub mod telemetry;
 
 pub use self::admin::{Latch, Readiness};
+pub use self::clients::{Clients, NoPlace};
 pub use self::listen::{AddressFile, ListenError};
+pub use self::sparing::Sparing;
 pub use self::tasks::{TaskError, Tasks};
 pub use self::telemetry::{LogArgs, TelemetryError};

@@ -22,7 +22,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
 use tokio::time::{MissedTickBehavior, interval};
-use wakegate_runtime::{AddressFile, Readiness, Tasks, admin, listen};
+use wakegate_runtime::{AddressFile, Clients, Readiness, Tasks, admin, listen};
 
 use self::{metrics::Metrics, routes::Subscriber, state::State};
 
@@ -80,10 +80,14 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
     let shutdown = tasks.shutdown_token();
     let subscriber = Subscriber::new(control_plane, name, Arc::clone(&state), table);
     tasks.spawn("routes", subscriber.run(shutdown.clone()));
-    tasks.spawn("tick", tick(Arc::clone(&state), shutdown.clone()));
+    let clients = Clients::new(server::REPORT_STREAMS);
+    tasks.spawn(
+        "tick",
+        tick(Arc::clone(&state), clients.clone(), shutdown.clone()),
+    );
     tasks.spawn(
         "grpc",
-        server::serve(grpc_listener, state, shutdown.clone()),
+        server::serve(grpc_listener, state, clients, shutdown.clone()),
     );
     tasks.spawn("admin", async move {
         let router = admin::router(registry, readiness);
@@ -96,12 +100,14 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
 
 async fn tick(
     state: Arc<State>,
+    clients: Clients,
     shutdown: tokio_util::sync::CancellationToken,
 ) -> anyhow::Result<()> {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
         state.tick();
+        state.metrics.unread(clients.end_unread());
     }
     Ok(())
 }

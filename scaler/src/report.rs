@@ -1,29 +1,39 @@
 //! Demand in: one stream for each worker.
 
+mod speakers;
+
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt as _, stream};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status, Streaming};
-use wakegate_core::{Instance, LedgerError};
+use tonic::{Code, Request, Response, Status, Streaming};
+use wakegate_core::{Instance, LedgerError, Report};
+use wakegate_runtime::{Clients, NoPlace};
 use wakegate_wire::{
     decode_report,
     v1::{ReportRequest, ReportResponse, demand_server::Demand},
 };
 
-use crate::{metrics::OpenStream, state::State};
+use self::speakers::{Speakers, Voice};
+use crate::{
+    metrics::{OpenStream, Reason},
+    state::State,
+};
 
 /// A worker gives a stream up after 3 s of silence.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// The first report follows the stream's opening at once; who opens one and says nothing is no worker.
+/// The first report follows the stream's opening at once, and one follows the other each second, with news or
+/// without; who opens a stream and says nothing, or says half of something, is no worker.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves `wakegate.v1.Demand`.
 #[derive(Debug)]
 pub(crate) struct DemandServer {
     state: Arc<State>,
+    clients: Clients,
+    speakers: Arc<Speakers>,
     drain: CancellationToken,
 }
 
@@ -34,8 +44,9 @@ struct Session {
     state: Arc<State>,
     drain: CancellationToken,
     reports: Streaming<ReportRequest>,
-    instance: Option<Instance>,
-    opened: Instant,
+    speakers: Arc<Speakers>,
+    worker: Option<(Instance, Voice)>,
+    heard: Instant,
     acked: u64,
     heartbeat: Interval,
     is_over: bool,
@@ -43,8 +54,13 @@ struct Session {
 }
 
 impl DemandServer {
-    pub(crate) fn new(state: Arc<State>, drain: CancellationToken) -> Self {
-        Self { state, drain }
+    pub(crate) fn new(state: Arc<State>, clients: Clients, drain: CancellationToken) -> Self {
+        Self {
+            state,
+            clients,
+            speakers: Arc::default(),
+            drain,
+        }
     }
 }
 
@@ -56,24 +72,33 @@ impl Demand for DemandServer {
         &self,
         request: Request<Streaming<ReportRequest>>,
     ) -> Result<Response<Acks>, Status> {
-        let opened = Instant::now();
-        let mut heartbeat = interval_at(opened + HEARTBEAT, HEARTBEAT);
+        let place = self.clients.admit(request.remote_addr());
+        let place = place.map_err(|full| {
+            let reason = match full {
+                NoPlace::Total(_) => Reason::Streams,
+                NoPlace::Connection(_) => Reason::ConnectionStreams,
+            };
+            let status = Status::resource_exhausted(full.to_string());
+            self.state.metrics.refuse(reason, "", &status);
+            status
+        })?;
+        let heard = Instant::now();
+        let mut heartbeat = interval_at(heard + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let session = Session {
             state: Arc::clone(&self.state),
             drain: self.drain.clone(),
             reports: request.into_inner(),
-            instance: None,
-            opened,
+            speakers: Arc::clone(&self.speakers),
+            worker: None,
+            heard,
             acked: 0,
             heartbeat,
             is_over: false,
             _open: self.state.metrics.stream("Report"),
         };
-        Ok(Response::new(Box::pin(stream::unfold(
-            session,
-            Session::next,
-        ))))
+        let acks = stream::unfold(session, Session::next);
+        Ok(Response::new(Box::pin(self.clients.guard(place, acks))))
     }
 }
 
@@ -83,24 +108,25 @@ impl Session {
         if self.is_over {
             return None;
         }
+        let drain = self.drain.clone();
         tokio::select! {
-            () = self.drain.cancelled() => None,
+            () = drain.cancelled() => None,
             report = self.reports.next() => {
+                self.heard = Instant::now();
                 let answer = match report? {
-                    Ok(report) => self.take(report),
-                    Err(status) => {
-                        tracing::debug!(proxy = self.proxy(), error = %status, "report stream broke");
-                        return None;
-                    }
+                    Ok(report) => drain.run_until_cancelled(self.take(report)).await?,
+                    Err(status) => Err(self.broken(status)?),
                 };
                 self.is_over = answer.is_err();
                 self.heartbeat.reset();
                 Some((answer, self))
             }
             _ = self.heartbeat.tick() => {
-                if self.instance.is_none() && self.opened.elapsed() > PATIENCE {
+                if self.heard.elapsed() > PATIENCE {
+                    let status = Status::invalid_argument("no report came");
+                    self.refuse(Reason::Silent, &status);
                     self.is_over = true;
-                    return Some((Err(Status::invalid_argument("no report came")), self));
+                    return Some((Err(status), self));
                 }
                 let ack = ReportResponse { acked: self.acked, wants_keys: false };
                 Some((Ok(ack), self))
@@ -108,53 +134,50 @@ impl Session {
         }
     }
 
-    fn take(&mut self, request: ReportRequest) -> Result<ReportResponse, Status> {
-        let answer = self.apply(request);
-        if let Err(status) = &answer {
+    async fn take(&mut self, request: ReportRequest) -> Result<ReportResponse, Status> {
+        let answer = match self.open(request).await {
+            Ok(report) => self.apply(report),
+            Err((reason, status)) => Err((reason, status)),
+        };
+        answer.map_err(|(reason, status)| {
             self.state.metrics.report("refused");
-            tracing::warn!(
-                proxy = self.proxy(),
-                error = status.message(),
-                "report refused"
-            );
-        }
-        answer
+            self.refuse(reason, &status);
+            status
+        })
     }
 
-    fn apply(&mut self, request: ReportRequest) -> Result<ReportResponse, Status> {
-        let named = request.instance.clone();
+    /// What a report says, once it is sure that this stream may say it.
+    async fn open(&mut self, request: ReportRequest) -> Result<Report, (Reason, Status)> {
+        let wrong = |text: &str| (Reason::Report, Status::invalid_argument(text));
+        let release = request.instance.as_ref().map(|named| named.release.clone());
         let (instance, report) =
-            decode_report(request).map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let instance = match (&self.instance, instance) {
-            (None, None) => {
-                return Err(Status::invalid_argument(
-                    "the first report names no instance",
-                ));
-            }
+            decode_report(request).map_err(|error| wrong(&error.to_string()))?;
+        match (&self.worker, instance) {
+            (None, None) => return Err(wrong("the first report names no instance")),
             (None, Some(_)) if !report.full => {
-                return Err(Status::invalid_argument(
-                    "the first report of a stream must be full",
-                ));
+                return Err(wrong("the first report of a stream must be full"));
             }
             (None, Some(instance)) => {
-                let release = named.map(|named| named.release);
-                let Instance {
-                    proxy,
-                    worker,
-                    boot_id,
-                } = &instance;
+                let voice = self.speakers.claim(&instance).await;
+                let voice = voice.map_err(|_| spoken())?;
+                let (proxy, worker, boot_id) = (&instance.proxy, instance.worker, instance.boot_id);
                 tracing::debug!(%proxy, worker, boot_id, release, "worker reports");
-                self.instance.insert(instance)
+                self.worker = Some((instance, voice));
             }
-            (Some(first), Some(instance)) if *first != instance => {
-                return Err(Status::invalid_argument("a stream is of one instance"));
+            (Some((first, _)), Some(instance)) if *first != instance => {
+                return Err(wrong("a stream is of one instance"));
             }
-            (Some(first), _) => first,
+            (Some((_, voice)), _) => voice.speak().map_err(|_| spoken())?,
+        }
+        Ok(report)
+    }
+
+    fn apply(&mut self, report: Report) -> Result<ReportResponse, (Reason, Status)> {
+        let Some((instance, _)) = &self.worker else {
+            return Err((Reason::Report, Status::internal("nobody reports")));
         };
-        let applied = self
-            .state
-            .report(instance, report)
-            .map_err(|error| refused(&error))?;
+        let applied = self.state.report(instance, report);
+        let applied = applied.map_err(|error| refused(&error))?;
         self.state
             .metrics
             .report(if applied.taken { "taken" } else { "repeated" });
@@ -165,24 +188,47 @@ impl Session {
         })
     }
 
+    /// A stream that broke off is nothing new; what came on it and is no report is told to who sent it.
+    fn broken(&self, status: Status) -> Option<Status> {
+        if !matches!(
+            status.code(),
+            Code::Internal | Code::OutOfRange | Code::Unimplemented
+        ) {
+            tracing::debug!(proxy = self.proxy(), error = %status, "report stream broke");
+            return None;
+        }
+        self.refuse(Reason::Garbage, &status);
+        Some(status)
+    }
+
+    fn refuse(&self, reason: Reason, status: &Status) {
+        self.state.metrics.refuse(reason, self.proxy(), status);
+    }
+
     fn proxy(&self) -> &str {
-        self.instance
+        self.worker
             .as_ref()
-            .map_or("", |instance| &instance.proxy)
+            .map_or("", |(instance, _)| &instance.proxy)
     }
 }
 
-fn refused(error: &LedgerError) -> Status {
+fn spoken() -> (Reason, Status) {
+    let text =
+        "another stream speaks for this worker: is node.id the same in two proxies?".to_owned();
+    (Reason::Identity, Status::aborted(text))
+}
+
+fn refused(error: &LedgerError) -> (Reason, Status) {
     let text = error.to_string();
     match error {
         LedgerError::NoProxyName
         | LedgerError::ProxyNameTooLong(_)
         | LedgerError::KeyLength(_)
-        | LedgerError::WrongDigest => Status::invalid_argument(text),
-        LedgerError::EarlierLife => Status::failed_precondition(text),
-        LedgerError::TooManyKeys(_)
-        | LedgerError::TooManyInstances
-        | LedgerError::Full
-        | LedgerError::TooManyTables => Status::resource_exhausted(text),
+        | LedgerError::WrongDigest => (Reason::Report, Status::invalid_argument(text)),
+        LedgerError::EarlierLife => (Reason::Identity, Status::failed_precondition(text)),
+        LedgerError::TooManyKeys(_) => (Reason::Report, Status::resource_exhausted(text)),
+        LedgerError::TooManyInstances | LedgerError::Full | LedgerError::TooManyTables => {
+            (Reason::Room, Status::resource_exhausted(text))
+        }
     }
 }

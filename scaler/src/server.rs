@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, server::TcpIncoming};
+use wakegate_runtime::{Clients, clients::Limits};
 use wakegate_wire::{
     externalscaler::external_scaler_server::ExternalScalerServer, v1::demand_server,
 };
@@ -18,6 +19,16 @@ const MAX_REPORT_BYTES: usize = 4 << 20;
 /// A trigger's metadata; etcd takes objects of 1.5 MB.
 const MAX_TRIGGER_BYTES: usize = 2 << 20;
 
+/// Streams of one connection: two for each of 10,000 ScaledObjects, which share one of KEDA's, with room.
+const MAX_STREAMS: u32 = 32_768;
+
+/// Report streams: four times the workers that one scaler is built for; those on one connection are as many,
+/// for a mesh may carry all workers on one.
+pub(crate) const REPORT_STREAMS: Limits = Limits {
+    total: 16_384,
+    per_connection: 4_096,
+};
+
 /// KEDA has no keepalive of its own: ours finds a connection that died without a word.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
@@ -28,11 +39,12 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) async fn serve(
     listener: TcpListener,
     state: Arc<State>,
+    clients: Clients,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let keda = Keda::new(Arc::clone(&state), shutdown.clone());
     let keda = ExternalScalerServer::new(keda).max_decoding_message_size(MAX_TRIGGER_BYTES);
-    let demand = DemandServer::new(state, shutdown.clone());
+    let demand = DemandServer::new(state, clients, shutdown.clone());
     let demand =
         demand_server::DemandServer::new(demand).max_decoding_message_size(MAX_REPORT_BYTES);
     let (mut health, health_server) = tonic_health::server::health_reporter();
@@ -41,8 +53,7 @@ pub(crate) async fn serve(
         .set_serving::<demand_server::DemandServer<DemandServer>>()
         .await;
     Server::builder()
-        // All ScaledObjects share one connection of KEDA's, with two streams each.
-        .max_concurrent_streams(None)
+        .max_concurrent_streams(Some(MAX_STREAMS))
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(keda)
