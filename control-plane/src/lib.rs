@@ -20,6 +20,7 @@ pub mod object;
 pub mod peers;
 pub mod publish;
 pub mod push;
+pub mod refusals;
 pub mod snapshot;
 pub mod source;
 pub mod wanted;
@@ -29,10 +30,14 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
 use tonic::transport::server::{Server, TcpIncoming};
 use tonic_health::{ServingStatus, server::HealthReporter};
-use wakegate_runtime::{Latch, Readiness, Tasks, admin, listen};
+use wakegate_runtime::{Clients, Latch, Readiness, Tasks, admin, listen};
 
 pub use self::config::{Args, Config};
 
@@ -51,6 +56,12 @@ use self::{
 /// A peer that does not answer a ping for so long is gone. Filters go by heartbeats, which are faster.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often it is looked for streams that nobody reads.
+const UNREAD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Streams of one connection: an Envoy may have one for each cluster whose endpoints it asks for.
+const MAX_STREAMS: u32 = 32_768;
 
 /// What several parts share.
 #[derive(Debug)]
@@ -143,6 +154,10 @@ async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: L
         .set_service_status("", ServingStatus::NotServing)
         .await;
     let server = server().add_service(health_service);
+    tasks.spawn(
+        "unread",
+        end_unread(push.clients(), metrics.clone(), shutdown.clone()),
+    );
     let peers = Peers::new(workers.clone(), shutdown.clone());
     let server = server
         .add_service(push.into_service())
@@ -158,6 +173,20 @@ async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: L
             .await?)
     });
     tasks.spawn_short("readiness", ready(snapshots.clone(), first_load, health));
+}
+
+/// Ends the streams that nobody reads.
+async fn end_unread(
+    clients: Clients,
+    metrics: Metrics,
+    shutdown: tokio_util::sync::CancellationToken,
+) -> anyhow::Result<()> {
+    let mut ticks = interval(UNREAD_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        metrics.refusals.unread(clients.end_unread());
+    }
+    Ok(())
 }
 
 /// Reads manifests, and whatever becomes of them.
@@ -183,10 +212,10 @@ async fn ready(
     }
 }
 
-/// A server that takes any number of streams, and notices a peer that is gone.
+/// A server that takes many streams, and notices a peer that is gone.
 fn server() -> Server {
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .max_concurrent_streams(None)
+        .max_concurrent_streams(Some(MAX_STREAMS))
 }

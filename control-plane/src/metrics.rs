@@ -8,7 +8,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{index::Index, object::Kind, snapshot::Snapshot, writers::WriterMetrics};
+use crate::{
+    index::Index, object::Kind, refusals::Refusals, snapshot::Snapshot, writers::WriterMetrics,
+};
 
 /// The metrics of the control plane. A clone is a handle to the same.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct Metrics {
     leader: Gauge,
     /// Those of what is written to Kubernetes.
     pub writers: WriterMetrics,
+    /// What of clients was refused.
+    pub refusals: Refusals,
 }
 
 /// What an update brings.
@@ -99,11 +103,13 @@ impl Metrics {
             eds_refusals: Counter::default(),
             leader: Gauge::default(),
             writers: WriterMetrics::default(),
+            refusals: Refusals::default(),
         };
         let all = registry.sub_registry_with_prefix("wakegate_control_plane");
         metrics.register_watches(all);
         metrics.register_eds(all);
         metrics.writers = WriterMetrics::register(all);
+        metrics.refusals = Refusals::register(all);
         all.register(
             "reloads",
             "Times that changes were taken in",

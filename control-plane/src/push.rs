@@ -17,7 +17,8 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use futures::{Stream, stream};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
+use wakegate_runtime::{Clients, NoPlace, clients::Limits};
 use wakegate_wire::v1::{self, routes_server::Routes, routes_server::RoutesServer, watch_request};
 
 pub use self::acks::{Acks, Applied};
@@ -26,7 +27,11 @@ pub use self::workers::{WorkerReport, Workers};
 pub(crate) use self::peer_seat::PeerSeat;
 
 use self::{scope::Scope, subscription::Subscription, view::Views, workers::Seat};
-use crate::{metrics::Metrics, snapshot::Snapshot};
+use crate::{
+    metrics::Metrics,
+    refusals::{Reason, is_garbage},
+    snapshot::Snapshot,
+};
 
 /// The newest snapshot; none before the first load.
 pub type Snapshots = watch::Receiver<Option<Arc<Snapshot>>>;
@@ -43,6 +48,13 @@ const MAX_REQUEST_BYTES: usize = 64 << 10;
 /// The longest name that a subscriber may give itself.
 const MAX_NAME: usize = 256;
 
+/// Streams of filter workers and scalers: more than three times the workers that one control plane is built
+/// for. Those on one connection are many as well, for a mesh may carry all workers on one.
+const STREAMS: Limits = Limits {
+    total: 16_384,
+    per_connection: 4_096,
+};
+
 /// Serves `Routes/Watch`.
 #[derive(Clone, Debug)]
 pub struct Push {
@@ -55,6 +67,7 @@ struct Shared {
     snapshots: Snapshots,
     views: Views,
     workers: Workers,
+    clients: Clients,
     metrics: Metrics,
     shutdown: CancellationToken,
 }
@@ -73,6 +86,7 @@ impl Push {
                 snapshots,
                 views,
                 workers,
+                clients: Clients::new(STREAMS),
                 metrics,
                 shutdown,
             }),
@@ -82,6 +96,11 @@ impl Push {
     /// What the subscribers have applied.
     pub fn acks(&self) -> Acks {
         Acks::new(Arc::clone(&self.shared))
+    }
+
+    /// Whose streams they are: those that nobody reads are to be ended each second.
+    pub fn clients(&self) -> Clients {
+        self.shared.clients.clone()
     }
 
     /// The gRPC service.
@@ -98,7 +117,38 @@ impl Routes for Push {
         &self,
         request: Request<Streaming<v1::WatchRequest>>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let mut inbound = request.into_inner();
+        let place = self.shared.clients.admit(request.remote_addr());
+        let place = place.map_err(|full| {
+            let reason = match full {
+                NoPlace::Total(_) => Reason::Streams,
+                NoPlace::Connection(_) => Reason::ConnectionStreams,
+            };
+            self.refuse(reason, Status::resource_exhausted(full.to_string()))
+        })?;
+        let subscription = self.open(request.into_inner()).await.map_err(|status| {
+            let reason = match status.code() {
+                // A client that left before it said anything is nobody's mistake.
+                Code::Cancelled | Code::Unknown | Code::Unavailable => return status,
+                _ if is_garbage(&status) => Reason::Garbage,
+                _ => Reason::Hello,
+            };
+            self.refuse(reason, status)
+        })?;
+        let updates = stream::unfold(Some(subscription), async |subscription| {
+            let mut subscription = subscription?;
+            match subscription.next().await? {
+                Ok(response) => Some((Ok(response), Some(subscription))),
+                Err(status) => Some((Err(status), None)),
+            }
+        });
+        let updates = self.shared.clients.guard(place, updates);
+        Ok(Response::new(Box::pin(updates)))
+    }
+}
+
+impl Push {
+    /// Hears who it is.
+    async fn open(&self, mut inbound: Streaming<v1::WatchRequest>) -> Result<Subscription, Status> {
         let first = timeout(HELLO_LIMIT, inbound.message())
             .await
             .map_err(|_| Status::deadline_exceeded("no hello came"))??;
@@ -112,15 +162,12 @@ impl Routes for Push {
         let scope = Scope::try_from(&hello).map_err(Status::invalid_argument)?;
         let seat = Seat::take(&self.shared.workers, &hello, &scope);
         let subscription = Subscription::new(Arc::clone(&self.shared), inbound, scope, seat);
-        let subscription = subscription.having(&hello.version);
-        let updates = stream::unfold(Some(subscription), async |subscription| {
-            let mut subscription = subscription?;
-            match subscription.next().await? {
-                Ok(response) => Some((Ok(response), Some(subscription))),
-                Err(status) => Some((Err(status), None)),
-            }
-        });
-        Ok(Response::new(Box::pin(updates)))
+        Ok(subscription.having(&hello.version))
+    }
+
+    fn refuse(&self, reason: Reason, status: Status) -> Status {
+        self.shared.metrics.refusals.refuse(reason, "", &status);
+        status
     }
 }
 

@@ -181,6 +181,11 @@ impl Metrics {
         }
     }
 
+    /// Whether a line of the log of this kind is due: then the number of those that were left out.
+    pub(crate) fn line_due(&self, kind: &'static str) -> Option<u64> {
+        self.sparing.due(kind)
+    }
+
     fn refuse_some(&self, reason: Reason, n: usize, proxy: &str, error: &str) {
         let reason = reason.name();
         let refused = self.refused.get_or_create_owned(&Refused { reason });

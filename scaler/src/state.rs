@@ -119,8 +119,10 @@ impl State {
         let now = self.now();
         let mut inner = self.inner.lock();
         let aged = inner.ledger.age(now);
-        if aged.n_silent > 0 {
-            tracing::info!(workers = aged.n_silent, "workers fell silent");
+        if aged.n_silent > 0
+            && let Some(left_out) = self.metrics.line_due("silence")
+        {
+            tracing::info!(workers = aged.n_silent, left_out, "workers fell silent");
         }
         for key in &aged.touched {
             inner.tell(key, now, true);

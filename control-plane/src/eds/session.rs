@@ -103,8 +103,11 @@ impl<P: Protocol> Session<P> {
             return Ok(());
         }
         if let Some(error) = refusal {
-            tracing::warn!(error, "endpoints were refused");
-            self.shared.metrics.eds_refused();
+            let metrics = &self.shared.metrics;
+            if let Some(left_out) = metrics.refusals.line_due("endpoints") {
+                tracing::warn!(error, left_out, "endpoints were refused");
+            }
+            metrics.eds_refused();
         }
         P::subscribe(&mut self.names, request)
     }

@@ -8,7 +8,10 @@ use tonic::{Status, Streaming};
 use wakegate_wire::v1::{self, watch_request, watch_response};
 
 use super::{Shared, Snapshots, chunks::Chunks, scope::Scope, workers::Seat};
-use crate::metrics::{AckOutcome, UpdateKind};
+use crate::{
+    metrics::{AckOutcome, UpdateKind},
+    refusals::{Reason, is_garbage},
+};
 
 /// A subscriber hears something at least so often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -92,8 +95,13 @@ impl Subscription {
                 Woken::Snapshot(true) => self.is_behind = true,
                 Woken::Request(Ok(Some(request))) => {
                     if let Err(status) = self.on_request(request) {
+                        self.refuse(Reason::Protocol, &status);
                         return Some(Err(status));
                     }
+                }
+                Woken::Request(Err(status)) if is_garbage(&status) => {
+                    self.refuse(Reason::Garbage, &status);
+                    return Some(Err(status));
                 }
                 Woken::Request(Err(error)) => {
                     tracing::debug!(proxy = self.seat.proxy(), %error, "subscriber is gone");
@@ -111,6 +119,11 @@ impl Subscription {
                 }
             }
         }
+    }
+
+    fn refuse(&self, reason: Reason, status: &Status) {
+        let refusals = &self.shared.metrics.refusals;
+        refusals.refuse(reason, self.seat.proxy(), status);
     }
 
     /// The next part of what is under way, or the first of what is to be.
@@ -191,7 +204,9 @@ impl Subscription {
         }
         // The old table goes on there. What it refused is not sent again; the next table is, whole.
         let (proxy, worker) = (self.seat.proxy(), self.seat.worker());
-        tracing::warn!(proxy, worker, version, error, "table was refused");
+        if let Some(left_out) = self.shared.metrics.refusals.line_due("nack") {
+            tracing::warn!(proxy, worker, version, error, left_out, "table was refused");
+        }
         self.shared.metrics.acked(AckOutcome::Refused);
         self.seat.refused(version, error);
         self.has = None;

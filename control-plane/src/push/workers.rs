@@ -220,7 +220,7 @@ impl Seat {
         drop(state);
         workers.tell();
         let (proxy, worker) = (&hello.proxy, hello.worker);
-        tracing::info!(
+        tracing::debug!(
             proxy,
             worker,
             role,
@@ -288,7 +288,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        tracing::info!(
+        tracing::debug!(
             proxy = self.proxy(),
             worker = self.worker,
             "subscriber is gone"
