@@ -37,7 +37,7 @@ use tokio::{
 };
 use tonic::transport::server::{Server, TcpIncoming};
 use tonic_health::{ServingStatus, server::HealthReporter};
-use wakegate_runtime::{Clients, Latch, Readiness, Tasks, admin, listen};
+use wakegate_runtime::{Clients, Latch, Readiness, Tasks, admin, clients, listen};
 
 pub use self::config::{Args, Config};
 
@@ -168,9 +168,9 @@ async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: L
     // What is pushed is small and waited for.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     tasks.spawn("gRPC", async {
-        Ok(server
-            .serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned())
-            .await?)
+        let stop = shutdown.clone().cancelled_owned();
+        let server = server.serve_with_incoming_shutdown(incoming, stop);
+        Ok(clients::serve_until(server, shutdown).await?)
     });
     tasks.spawn_short("readiness", ready(snapshots.clone(), first_load, health));
 }

@@ -16,13 +16,18 @@ use std::{
 use futures::Stream;
 use parking_lot::Mutex;
 use thiserror::Error;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 pub use self::guarded::Guarded;
 use self::guarded::{Slot, Unread};
 
 /// Every stream of ours has something to say each second; one that is not asked for so long is not read.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a server waits for its clients after the shutdown. Streams end at once then; but the end of a stream
+/// is also read by its client or not. Below what a daemon's drain may take.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// How many streams clients may have.
 #[derive(Clone, Copy, Debug)]
@@ -141,6 +146,27 @@ impl Clients {
     }
 }
 
+/// Runs a server to its end, which clients that do not read cannot put off for long after the shutdown.
+///
+/// # Errors
+/// The server's own.
+pub async fn serve_until<E>(
+    server: impl Future<Output = Result<(), E>>,
+    shutdown: CancellationToken,
+) -> Result<(), E> {
+    let given_up = async {
+        shutdown.cancelled().await;
+        sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = server => ended,
+        () = given_up => {
+            tracing::warn!(limit = ?DRAIN, "clients that do not read are left");
+            Ok(())
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.shared.taken.lock();
@@ -168,6 +194,16 @@ mod tests {
 
     fn from(port: u16) -> Option<SocketAddr> {
         Some(([127, 0, 0, 1], port).into())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_does_not_keep_a_server() {
+        let shutdown = CancellationToken::new();
+        let deaf = std::future::pending::<Result<(), NoPlace>>();
+        let server = serve_until(deaf, shutdown.clone());
+        let begin = Instant::now();
+        let (served, ()) = tokio::join!(server, async { shutdown.cancel() });
+        assert_eq!((served, begin.elapsed()), (Ok(()), DRAIN));
     }
 
     #[test]

@@ -6,7 +6,10 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, server::TcpIncoming};
-use wakegate_runtime::{Clients, clients::Limits};
+use wakegate_runtime::{
+    Clients,
+    clients::{self, Limits},
+};
 use wakegate_wire::{
     externalscaler::external_scaler_server::ExternalScalerServer, v1::demand_server,
 };
@@ -39,12 +42,12 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) async fn serve(
     listener: TcpListener,
     state: Arc<State>,
-    clients: Clients,
+    report_clients: Clients,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let keda = Keda::new(Arc::clone(&state), shutdown.clone());
     let keda = ExternalScalerServer::new(keda).max_decoding_message_size(MAX_TRIGGER_BYTES);
-    let demand = DemandServer::new(state, clients, shutdown.clone());
+    let demand = DemandServer::new(state, report_clients, shutdown.clone());
     let demand =
         demand_server::DemandServer::new(demand).max_decoding_message_size(MAX_REPORT_BYTES);
     let (mut health, health_server) = tonic_health::server::health_reporter();
@@ -52,7 +55,8 @@ pub(crate) async fn serve(
     health
         .set_serving::<demand_server::DemandServer<DemandServer>>()
         .await;
-    Server::builder()
+    let stop = shutdown.clone();
+    let server = Server::builder()
         .max_concurrent_streams(Some(MAX_STREAMS))
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
@@ -62,13 +66,14 @@ pub(crate) async fn serve(
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             async move {
-                shutdown.cancelled().await;
+                stop.cancelled().await;
                 // Ends the watches of health too, which would hold the server open.
                 health.clear_service_status("").await;
                 health.clear_service_status(EXTERNAL_SCALER).await;
                 health.clear_service_status(DEMAND).await;
             },
-        )
+        );
+    clients::serve_until(server, shutdown)
         .await
         .context("serve gRPC")
 }

@@ -1,9 +1,6 @@
 //! Who is subscribed, and what each has applied.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -74,8 +71,10 @@ type Subscriber = (&'static str, String);
 
 #[derive(Debug)]
 struct Proxy {
-    /// By connection, since a worker that reconnects may be there twice for a while.
-    connections: BTreeMap<u64, Connection>,
+    /// By worker and connection, since a worker that reconnects may be there twice for a while.
+    connections: BTreeMap<(u32, u64), Connection>,
+    /// How many connections each worker has. Whoever likes may have thousands, so nothing counts them anew.
+    n_connections: BTreeMap<u32, usize>,
     last_connection: u64,
     n_workers: watch::Sender<u32>,
 }
@@ -211,10 +210,7 @@ impl Seat {
         let connection = proxy.last_connection;
         let mut n_workers = proxy.n_workers.subscribe();
         state.change(&subscriber, hello.worker, |proxy| {
-            proxy
-                .connections
-                .insert(connection, Connection { scope, report });
-            proxy.count();
+            proxy.connect(hello.worker, connection, Connection { scope, report });
         });
         n_workers.mark_unchanged();
         drop(state);
@@ -279,7 +275,8 @@ impl Seat {
     fn update(&self, change: impl FnOnce(&mut WorkerReport)) {
         let workers = &self.workers;
         workers.change(&self.subscriber, self.worker, |proxy| {
-            if let Some(connection) = proxy.connections.get_mut(&self.connection) {
+            let at = (self.worker, self.connection);
+            if let Some(connection) = proxy.connections.get_mut(&at) {
                 change(&mut connection.report);
             }
         });
@@ -295,27 +292,42 @@ impl Drop for Seat {
         );
         let workers = &self.workers;
         workers.change(&self.subscriber, self.worker, |proxy| {
-            proxy.connections.remove(&self.connection);
-            proxy.count();
+            proxy.disconnect(self.worker, self.connection);
         });
     }
 }
 
 impl Proxy {
     fn new() -> Self {
-        let (connections, last_connection) = (BTreeMap::new(), 0);
         Self {
-            connections,
-            last_connection,
+            connections: BTreeMap::new(),
+            n_connections: BTreeMap::new(),
+            last_connection: 0,
             n_workers: watch::Sender::new(0),
         }
     }
 
+    fn connect(&mut self, worker: u32, number: u64, connection: Connection) {
+        self.connections.insert((worker, number), connection);
+        *self.n_connections.entry(worker).or_default() += 1;
+        self.count();
+    }
+
+    fn disconnect(&mut self, worker: u32, number: u64) {
+        self.connections.remove(&(worker, number));
+        if let Some(n_connections) = self.n_connections.get_mut(&worker) {
+            *n_connections -= 1;
+            if *n_connections == 0 {
+                self.n_connections.remove(&worker);
+            }
+        }
+        self.count();
+    }
+
     /// Where one worker stands, by the newest of its connections: the older are on their way out.
     fn standing(&self, worker: u32) -> Option<(Arc<Scope>, Standing)> {
-        let mut newest_first = self.connections.values().rev();
-        let Connection { scope, report } =
-            newest_first.find(|connection| connection.report.worker == worker)?;
+        let mut of_worker = self.connections.range((worker, 0)..=(worker, u64::MAX));
+        let (_, Connection { scope, report }) = of_worker.next_back()?;
         let refused = report.refused.as_ref().map(|refused| &refused.version);
         let acked = report.acked_version.as_ref();
         let standing = acked.filter(|acked| Some(*acked) != refused).cloned();
@@ -323,12 +335,7 @@ impl Proxy {
     }
 
     fn count(&self) {
-        let workers: BTreeSet<u32> = self
-            .connections
-            .values()
-            .map(|connection| connection.report.worker)
-            .collect();
-        let n_workers = u32::try_from(workers.len()).unwrap_or(u32::MAX);
+        let n_workers = u32::try_from(self.n_connections.len()).unwrap_or(u32::MAX);
         self.n_workers
             .send_if_modified(|now| std::mem::replace(now, n_workers) != n_workers);
     }
