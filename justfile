@@ -29,12 +29,12 @@ up *args: programs wasm envoy
 
 # All tests: unit, property, loopback, and end to end on a real Envoy
 [group('test')]
-test *args: test-programs wasm envoy
+test *args: test-programs wasm panics wasm-that-dies envoy
     ENVOY_BIN=$(scripts/envoy) cargo test --workspace --locked "$@"
 
 # The tests on a real Envoy alone; arguments go to cargo test (`just e2e wakes_from_zero`)
 [group('test')]
-e2e *args: programs wasm envoy
+e2e *args: programs wasm wasm-that-dies envoy
     ENVOY_BIN=$(scripts/envoy) cargo test --package wakegate-e2e --locked "$@"
 
 # The tests on a real Kubernetes with the real KEDA; the first run builds both (about 20 minutes)
@@ -43,6 +43,11 @@ e2e-kube *args: kube-tools kube-programs wasm envoy
     KUBEBUILDER_ASSETS=$(scripts/kubernetes) KEDA_BIN_DIR=$(scripts/keda) KEDA_MANIFESTS=$(scripts/keda --manifests) \
         GATEWAY_API_CRDS=$(scripts/gateway-api) ENVOY_BIN=$(scripts/envoy) \
         scripts/in-namespace cargo test {{ kube }} --offline "$@"
+
+# A fuzz target (or `all`) for so many seconds; `--keep` puts inputs of a new kind into its corpus
+[group('test')]
+fuzz target='all' seconds='60' *args:
+    cargo run --release --locked --package wakegate-fuzz -- {{ target }} {{ seconds }} {{ args }}
 
 # Everything that must hold before a commit, but for the tests
 [group('check')]
@@ -115,6 +120,16 @@ kube-tools:
 [private]
 kube-programs:
     cargo build {{ kube }} --bins
+
+# The places in the filter that can panic, each explained in filter-wasm/panics.txt.
+[private]
+panics:
+    @scripts/panics
+
+# The filter with a way to kill its VM, for the test of what survives that.
+[private]
+wasm-that-dies:
+    @scripts/wasm wakegate-filter wakegate_filter_test_panic test-panic
 
 [private]
 envoy:

@@ -23,6 +23,12 @@ pub fn filter() -> Result<PathBuf> {
     existing(path, "build it with `just wasm`")
 }
 
+/// The filter that dies when a request has the header `x-wakegate-test-panic`.
+pub fn filter_that_dies() -> Result<PathBuf> {
+    let path = target_folder()?.join("wasm/wakegate_filter_test_panic.wasm");
+    existing(path, "build it with `just wasm-that-dies`")
+}
+
 /// Envoy: `ENVOY_BIN`, else `envoy` on the PATH, else the one in the user's cache.
 pub fn envoy() -> Result<PathBuf> {
     if let Some(path) = env::var_os("ENVOY_BIN") {

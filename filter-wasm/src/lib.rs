@@ -16,6 +16,8 @@ mod shared;
 mod stats;
 mod streams;
 mod table_store;
+#[cfg(feature = "test-panic")]
+mod test_panic;
 
 use proxy_wasm::types::LogLevel;
 

@@ -35,6 +35,8 @@ impl Context for Request {
 
 impl HttpContext for Request {
     fn on_http_request_headers(&mut self, _n_headers: usize, _end_of_stream: bool) -> Action {
+        #[cfg(feature = "test-panic")]
+        crate::test_panic::on_request();
         match self.shared.decide(self.id) {
             Decision::Pass => Action::Continue,
             Decision::Hold => {

@@ -54,6 +54,8 @@ pub struct EnvoyConfig {
     pub stream_idle_timeout: Duration,
     /// What one connection may buffer; `None` is Envoy's default of 1 MiB.
     pub buffer_limit: Option<u32>,
+    /// Fields of the HTTP connection manager, in place of those that are there.
+    pub connection_manager: Value,
 }
 
 impl EnvoyConfig {
@@ -112,7 +114,7 @@ impl EnvoyConfig {
         let mut filters: Vec<_> = self.filter.iter().map(FilterConfig::http_filter).collect();
         filters.push(json!({ "name": "router", "typed_config": { "@type": ROUTER } }));
         let hosts: Vec<_> = self.hosts.iter().map(VirtualHost::to_json).collect();
-        json!({
+        let mut manager = json!({
             "@type": HCM,
             "stat_prefix": "http",
             "codec_type": "AUTO",
@@ -126,7 +128,13 @@ impl EnvoyConfig {
                 "path": access_log,
                 "log_format": { "json_format": access_log_fields() },
             } } ],
-        })
+        });
+        if let (Some(manager), Some(others)) =
+            (manager.as_object_mut(), self.connection_manager.as_object())
+        {
+            manager.extend(others.clone());
+        }
+        manager
     }
 
     fn app_cluster(&self, name: &str) -> Value {
@@ -246,6 +254,8 @@ fn access_log_fields() -> Value {
         "status": "%RESPONSE_CODE%",
         "flags": "%RESPONSE_FLAGS%",
         "details": "%RESPONSE_CODE_DETAILS%",
+        "route": "%ROUTE_NAME%",
+        "number": "%REQ(X-NUMBER)%",
         "duration_ms": "%DURATION%",
         "upstream": "%UPSTREAM_HOST%",
         "connection": "%CONNECTION_ID%",

@@ -107,6 +107,7 @@ pub(super) fn config(
         scaler: wakegate.scaler().addresses().grpc,
         stream_idle_timeout: STREAM_IDLE_TIMEOUT,
         buffer_limit: None,
+        connection_manager: json!({}),
     })
 }
 

@@ -32,6 +32,8 @@ pub struct StackBuilder {
     endpoints: EndpointsFrom,
     stream_idle_timeout: Duration,
     buffer_limit: Option<u32>,
+    connection_manager: Value,
+    module: Option<PathBuf>,
     folder: Option<PathBuf>,
 }
 
@@ -62,6 +64,8 @@ impl Default for StackBuilder {
             // The default hold limit is 60 s.
             stream_idle_timeout: Duration::from_secs(90),
             buffer_limit: None,
+            connection_manager: json!({}),
+            module: None,
             folder: None,
         }
     }
@@ -160,6 +164,27 @@ impl StackBuilder {
     #[must_use]
     pub fn buffer_limit(mut self, bytes: u32) -> Self {
         self.buffer_limit = Some(bytes);
+        self
+    }
+
+    /// Fields of Envoy's HTTP connection manager, in place of those that are there.
+    #[must_use]
+    pub fn connection_manager(mut self, fields: Value) -> Self {
+        self.connection_manager = fields;
+        self
+    }
+
+    /// Ends streams on which nothing happens for so long.
+    #[must_use]
+    pub fn stream_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.stream_idle_timeout = timeout;
+        self
+    }
+
+    /// Another module than the one that is shipped.
+    #[must_use]
+    pub fn module(mut self, module: PathBuf) -> Self {
+        self.module = Some(module);
         self
     }
 
@@ -262,7 +287,10 @@ impl StackBuilder {
         };
         let filter = if self.has_filter {
             Some(FilterConfig {
-                module: programs::filter()?,
+                module: match &self.module {
+                    Some(module) => module.clone(),
+                    None => programs::filter()?,
+                },
                 settings: self.settings.clone(),
                 discovered_from: self.is_discovered.then(|| root.join("filter.json")),
             })
@@ -281,6 +309,7 @@ impl StackBuilder {
             scaler: scaler.addresses().grpc,
             stream_idle_timeout: self.stream_idle_timeout,
             buffer_limit: self.buffer_limit,
+            connection_manager: self.connection_manager.clone(),
         })
     }
 }
