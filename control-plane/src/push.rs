@@ -126,11 +126,18 @@ impl Routes for Push {
             self.refuse(reason, Status::resource_exhausted(full.to_string()))
         })?;
         let subscription = self.open(request.into_inner()).await.map_err(|status| {
-            let reason = match status.code() {
-                // A client that left before it said anything is nobody's mistake.
-                Code::Cancelled | Code::Unknown | Code::Unavailable => return status,
-                _ if is_garbage(&status) => Reason::Garbage,
-                _ => Reason::Hello,
+            // A client that left before it said anything is nobody's mistake.
+            if matches!(
+                status.code(),
+                Code::Cancelled | Code::Unknown | Code::Unavailable
+            ) {
+                return status;
+            }
+            let is_garbage = is_garbage(&status);
+            let reason = if is_garbage {
+                Reason::Garbage
+            } else {
+                Reason::Hello
             };
             self.refuse(reason, status)
         })?;

@@ -51,7 +51,10 @@ async fn it_takes_what_it_holds_and_comes_back_with_its_table() -> Result<()> {
     // The same worker holds again, by the table that its dead VM left.
     let again = victim.send_until_held(&shop.url("/again"), SOON).await?;
     let n_started = stack.counted("held_total").await?;
-    ensure!(n_started as usize > 2 * N_CONNECTIONS, "{n_started}");
+    ensure!(
+        usize::try_from(n_started)? > 2 * N_CONNECTIONS,
+        "{n_started}"
+    );
     stack.control_plane.resume()?;
     let app = stack.wake(&shop).await?;
     ensure!(read(again.await?).await?.status == 200, "in the new VM");

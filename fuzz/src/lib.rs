@@ -12,7 +12,6 @@ mod mutate;
     dead_code,
     clippy::unwrap_used,
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "the rules of core's tests, as they stand there"
 )]
 #[path = "../../core/tests/table_lookup/oracle.rs"]

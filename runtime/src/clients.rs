@@ -192,22 +192,19 @@ mod tests {
         per_connection: 2,
     };
 
-    fn from(port: u16) -> Option<SocketAddr> {
-        Some(([127, 0, 0, 1], port).into())
-    }
-
     #[tokio::test(start_paused = true)]
     async fn a_client_that_does_not_read_does_not_keep_a_server() {
         let shutdown = CancellationToken::new();
         let deaf = std::future::pending::<Result<(), NoPlace>>();
         let server = serve_until(deaf, shutdown.clone());
         let begin = Instant::now();
-        let (served, ()) = tokio::join!(server, async { shutdown.cancel() });
-        assert_eq!((served, begin.elapsed()), (Ok(()), DRAIN));
+        let (ended, ()) = tokio::join!(server, async { shutdown.cancel() });
+        assert_eq!((ended, begin.elapsed()), (Ok(()), DRAIN));
     }
 
     #[test]
     fn places_are_limited_and_come_back() {
+        let from = |port: u16| Some(([127, 0, 0, 1], port).into());
         let clients = Clients::new(LIMITS);
         let first = clients.admit(from(1)).unwrap();
         let _second = clients.admit(from(1)).unwrap();

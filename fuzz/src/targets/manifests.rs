@@ -62,7 +62,7 @@ fn run(input: &[u8]) -> Result<Outcome, String> {
         return Ok(Outcome::of("untouched"));
     }
     let snapshot = index.snapshot();
-    for (id, entry) in before.routes.iter() {
+    for (id, entry) in &before.routes {
         let now = snapshot.routes.get(id);
         ensure(
             now.is_some_and(|now| now.entity.message == entry.entity.message),
@@ -101,9 +101,8 @@ fn add(index: &mut Index, text: &str) -> (BTreeSet<ObjectId>, String) {
                 ids.insert(id.clone());
                 changes.push((id, Some(*object)));
             }
-            Ok(Content::Ignored(_)) => {}
             Err(error) if errors.is_empty() => errors = format!("{} {}", error.field, error.reason),
-            Err(_) => {}
+            Ok(Content::Ignored(_)) | Err(_) => {}
         }
     }
     index.apply(changes, vec![]);

@@ -60,7 +60,7 @@ fn input(reports: &[v1::ReportRequest]) -> Vec<u8> {
 }
 
 fn run(input: &[u8]) -> Result<Outcome, String> {
-    let (mut ledger, mut now) = (Ledger::new(Duration::ZERO), Duration::from_secs(60));
+    let (mut ledger, mut now) = (Ledger::new(Duration::ZERO), Duration::from_mins(1));
     let (mut kind, mut n_taken, mut n_keys) = (Outcome::of("begin"), 0_usize, 1);
     let mut sequence = 0;
     for field in fields(input).unwrap_or_default() {

@@ -27,65 +27,8 @@ const BUDGET: usize = 16;
 const MAX_ASKED: usize = 24;
 
 fn seeds() -> Vec<Vec<u8>> {
-    let target = v1::Target {
-        backend: "shop/web/80".to_owned(),
-        key: "service/shop/web".to_owned(),
-        weight: 1,
-    };
-    let route = |number: u32, host: &str, path| v1::Route {
-        id: format!("HTTPRoute/shop/web/{number}/0"),
-        created_ms: u64::from(number),
-        hosts: vec![host.to_owned()],
-        path: Some(v1::PathMatch { path: Some(path) }),
-        method: if number == 2 {
-            "GET".to_owned()
-        } else {
-            String::new()
-        },
-        headers: vec![v1::HeaderMatch {
-            name: "x-a".to_owned(),
-            value: Some(v1::header_match::Value::Regex("[a-z]*".to_owned())),
-        }],
-        query: vec![v1::QueryMatch {
-            name: "q".to_owned(),
-            value: "1".to_owned(),
-        }],
-        targets: vec![target.clone()],
-        policy: Some(v1::Policy {
-            hold_timeout_ms: 1_000,
-            max_held: 2,
-            no_wake: vec![v1::NoWake {
-                status: 204,
-                what: Some(v1::no_wake::What::PathPrefix("/healthz".to_owned())),
-            }],
-            ..v1::Policy::default()
-        }),
-        ..v1::Route::default()
-    };
-    let exact = v1::path_match::Path::Exact("/a".to_owned());
-    let prefix = v1::path_match::Path::Prefix("/a".to_owned());
-    let regex = v1::path_match::Path::Regex("/[a-z]+/.*".to_owned());
-    let backend = v1::Backend {
-        id: "shop/web/80".to_owned(),
-        ..v1::Backend::default()
-    };
-    let full = v1::Update {
-        full: true,
-        last: true,
-        version: "aa".to_owned(),
-        routes: vec![
-            route(0, "a.test", exact),
-            route(1, "*.a.test", prefix),
-            route(2, "*.test", regex),
-            v1::Route {
-                headers: vec![],
-                query: vec![],
-                ..route(3, "a.test", v1::path_match::Path::Prefix("/".to_owned()))
-            },
-        ],
-        backends: vec![backend.clone()],
-        ..v1::Update::default()
-    };
+    let full = whole();
+    let backend = full.backends.first().cloned().unwrap_or_default();
     let ready = v1::Update {
         last: true,
         version: "bb".to_owned(),
@@ -105,6 +48,67 @@ fn seeds() -> Vec<Vec<u8>> {
         input(&[first, ready]),
         input(&[full]),
     ]
+}
+
+/// A table with a route of each kind.
+fn whole() -> v1::Update {
+    let exact = v1::path_match::Path::Exact("/a".to_owned());
+    let prefix = v1::path_match::Path::Prefix("/a".to_owned());
+    let regex = v1::path_match::Path::Regex("/[a-z]+/.*".to_owned());
+    let root = v1::path_match::Path::Prefix("/".to_owned());
+    v1::Update {
+        full: true,
+        last: true,
+        version: "aa".to_owned(),
+        routes: vec![
+            route(0, "a.test", exact),
+            route(1, "*.a.test", prefix),
+            route(2, "*.test", regex),
+            v1::Route {
+                headers: vec![],
+                query: vec![],
+                ..route(3, "a.test", root)
+            },
+        ],
+        backends: vec![v1::Backend {
+            id: "shop/web/80".to_owned(),
+            ..v1::Backend::default()
+        }],
+        ..v1::Update::default()
+    }
+}
+
+fn route(number: u32, host: &str, path: v1::path_match::Path) -> v1::Route {
+    v1::Route {
+        id: format!("HTTPRoute/shop/web/{number}/0"),
+        created_ms: u64::from(number),
+        hosts: vec![host.to_owned()],
+        path: Some(v1::PathMatch { path: Some(path) }),
+        method: if number == 2 { "GET" } else { "" }.to_owned(),
+        headers: vec![v1::HeaderMatch {
+            name: "x-a".to_owned(),
+            value: Some(v1::header_match::Value::Regex("[a-z]*".to_owned())),
+        }],
+        query: vec![v1::QueryMatch {
+            name: "q".to_owned(),
+            value: "1".to_owned(),
+        }],
+        targets: vec![v1::Target {
+            backend: "shop/web/80".to_owned(),
+            key: "service/shop/web".to_owned(),
+            weight: 1,
+        }],
+        policy: Some(v1::Policy {
+            hold_timeout_ms: 1_000,
+            max_held: 2,
+            no_wake: vec![v1::NoWake {
+                status: 204,
+                what: Some(v1::no_wake::What::PathPrefix("/healthz".to_owned())),
+            }],
+            ..v1::Policy::default()
+        }),
+        ..v1::Route::default()
+    }
 }
 
 fn input(updates: &[v1::Update]) -> Vec<u8> {
@@ -149,22 +153,13 @@ fn run(input: &[u8]) -> Result<Outcome, String> {
         serve(&mut worker, &mut now)?;
     }
     // Whatever it was refused, a whole table is taken, and only that is there.
-    let whole = seeds()
-        .pop()
-        .and_then(|seed| fields(&seed))
-        .into_iter()
-        .flatten()
-        .next();
-    if let Some(Value::Bytes(whole)) = whole.map(|field| field.value) {
-        let update = v1::Update::decode(whole.as_slice()).map_err(|error| error.to_string())?;
-        let update = Assembler::default()
-            .push(update)
-            .map_err(|error| error.to_string())?;
-        worker.apply(now, update.ok_or("it is whole")?);
-        ensure(ids(&worker).len() == 4, || {
-            "more than the last table".to_owned()
-        })?;
-    }
+    let update = Assembler::default()
+        .push(whole())
+        .map_err(|error| error.to_string())?;
+    worker.apply(now, update.ok_or("it is whole")?);
+    ensure(ids(&worker).len() == 4, || {
+        "more than the last table".to_owned()
+    })?;
     Ok(kind.with(input.len()).with(ids(&worker).len()))
 }
 

@@ -99,7 +99,6 @@ mod tests {
     use futures::{StreamExt as _, stream};
 
     use super::super::{Clients, Limits, PATIENCE};
-    use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_that_is_not_read_gives_up_what_it_keeps_and_then_its_place() {
