@@ -18,37 +18,37 @@ fn check(name: &str, n_inputs: u64) {
 
 #[test]
 fn updates() {
-    check("updates", 1_500);
+    check("updates", 300);
 }
 
 #[test]
 fn reports() {
-    check("reports", 3_000);
+    check("reports", 1_000);
 }
 
 #[test]
 fn plugin() {
-    check("plugin", 3_000);
+    check("plugin", 1_500);
 }
 
 #[test]
 fn heads() {
-    check("heads", 1_000);
+    check("heads", 250);
 }
 
 #[test]
 fn annotations() {
-    check("annotations", 5_000);
+    check("annotations", 2_000);
 }
 
 #[test]
 fn manifests() {
-    check("manifests", 300);
+    check("manifests", 80);
 }
 
 #[test]
 fn policies() {
-    check("policies", 3_000);
+    check("policies", 1_500);
 }
 
 #[test]
