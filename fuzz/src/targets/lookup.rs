@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use wakegate_core::{HostMatch, PathMatch, RequestHead, Route, RouteTable};
+use wakegate_core::{HostMatch, PathMatch, RequestHead, Route, RouteTable, ValueMatch};
 
 use super::ensure;
 use crate::{oracle, random::Request};
@@ -72,14 +72,22 @@ pub(super) fn requests_for(route: &Route) -> Vec<Request> {
     });
     let path = match &route.path {
         PathMatch::Exact(path) => format!("{path}?q=1"),
-        PathMatch::Prefix(path) => format!("{path}/x"),
-        PathMatch::Regex(regex) => regex.as_str().to_owned(),
+        PathMatch::Prefix(path) => format!("{path}/x?q=1"),
+        PathMatch::Regex(regex) => format!("{}?q=1", regex.as_str()),
     };
+    let headers = route.headers.iter().map(|header| {
+        let value = match &header.value {
+            ValueMatch::Exact(value) => value.clone(),
+            ValueMatch::Present | ValueMatch::Regex(_) => "a".to_owned(),
+        };
+        (header.name.clone(), value.into_bytes())
+    });
+    let headers: BTreeMap<_, _> = headers.collect();
     let requests = hosts.chain(["other.".to_owned()]).map(|host| Request {
         host: host.into_bytes(),
         path: path.clone().into_bytes(),
         method: route.method.clone().unwrap_or_else(|| "GET".to_owned()),
-        headers: BTreeMap::new(),
+        headers: headers.clone(),
     });
     requests.take(4).collect()
 }
