@@ -1,12 +1,8 @@
 //! Counts what one worker holds and runs, under each key, to the request and to the microsecond.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    mem,
-    time::Duration,
-};
+use std::{collections::hash_map::Entry, mem, time::Duration};
 
-use crate::{Key, KeyReport};
+use crate::{Key, KeyReport, hash::HashMap};
 
 /// The exact demand of one worker.
 ///
