@@ -1,5 +1,7 @@
 //! Envoy's side of the ABI, as far as a root with its two streams and a request need it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by it")]
+
 use std::{collections::BTreeMap, env, fs, path::PathBuf};
 
 use wakegate_wire::{Message as _, v1};
