@@ -1,12 +1,8 @@
 //! Counts what one worker holds and runs, under each key, to the request and to the microsecond.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    mem,
-    time::Duration,
-};
+use std::{collections::hash_map::Entry, mem, time::Duration};
 
-use crate::{Key, KeyReport};
+use crate::{Key, KeyReport, hash::HashMap};
 
 /// The exact demand of one worker.
 ///
@@ -247,7 +243,9 @@ impl Counters {
             self.integrated = now;
             return;
         };
-        let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        // In 64 bits: two of these are made for each request, and wasm has no wider product.
+        let elapsed_us = elapsed.as_secs().saturating_mul(1_000_000);
+        let elapsed_us = elapsed_us.saturating_add(elapsed.subsec_micros().into());
         let n = u64::from(self.now.held).saturating_add(u64::from(self.now.running));
         self.integral_us = self
             .integral_us

@@ -10,6 +10,7 @@ mod backend;
 mod clock;
 mod demand;
 mod gate;
+mod hash;
 mod ledger;
 mod link;
 mod policy;

@@ -6,19 +6,14 @@ mod poll;
 mod slot;
 mod tally;
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{borrow::Cow, collections::VecDeque, sync::Arc, time::Duration};
 
 pub use self::poll::Action;
 use self::slot::Slot;
 pub use self::tally::Tally;
 use crate::{
     Answer, Answered, Backend, BackendId, ColdStartHeader, Demand, Held, Key, Loss, Reason, Report,
-    Reporter, RequestHead, RequestId, Route, RouteId, RouteTable, Target,
+    Reporter, RequestHead, RequestId, Route, RouteId, RouteTable, Target, hash::HashMap,
 };
 
 /// What one filter VM decides by.
@@ -161,15 +156,15 @@ impl Worker {
             started_at: now,
             table: RouteTable::default(),
             version: None,
-            backends: HashMap::new(),
+            backends: HashMap::default(),
             busy: VecDeque::new(),
-            requests: HashMap::new(),
+            requests: HashMap::default(),
             waiting: VecDeque::new(),
-            held_by_route: HashMap::new(),
+            held_by_route: HashMap::default(),
             n_held: 0,
             demand: Demand::default(),
             reporter: Reporter::default(),
-            known: HashMap::new(),
+            known: HashMap::default(),
             known_digest: 0,
             n_workers: 1,
             is_connected: false,

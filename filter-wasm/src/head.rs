@@ -4,15 +4,18 @@ use std::borrow::Cow;
 
 use wakegate_core::{Request, RequestHead};
 
-use crate::host;
+use crate::{
+    abi::{Returned, pairs},
+    host,
+};
 
 /// The head of the stream of the effective context.
 ///
-/// All headers at once: a host call costs several microseconds, and twice that when it returns a value,
-/// so that one for each of host, path and user agent would cost more than the whole lookup.
+/// All headers at once: a host call that returns a value crosses between Envoy and the VM twice, so that
+/// one for each of host, path and user agent would cost more than the whole lookup.
 #[derive(Debug)]
 pub(crate) struct Head {
-    headers: Vec<(String, Vec<u8>)>,
+    headers: Returned,
 }
 
 impl Head {
@@ -22,10 +25,13 @@ impl Head {
         }
     }
 
+    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let headers = pairs::iter(&self.headers);
+        headers.filter_map(move |(known, value)| (known == name.as_bytes()).then_some(value))
+    }
+
     fn first(&self, name: &str) -> Cow<'_, [u8]> {
-        let mut headers = self.headers.iter();
-        let header = headers.find(|(known, _)| known == name);
-        header.map_or(Cow::Borrowed(b""), |(_, value)| value.into())
+        self.values(name).next().unwrap_or_default().into()
     }
 }
 
@@ -36,9 +42,8 @@ impl RequestHead for Head {
 
     /// Several of one name are one list, as Envoy's own matchers have it.
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        let headers = self.headers.iter().filter(|(known, _)| known == name);
-        let mut values = headers.map(|(_, value)| value);
-        let mut joined = Cow::Borrowed(values.next()?.as_slice());
+        let mut values = self.values(name);
+        let mut joined = Cow::Borrowed(values.next()?);
         for value in values {
             let list = joined.to_mut();
             list.push(b',');
@@ -58,6 +63,6 @@ impl Request for Head {
     }
 
     fn cluster(&self) -> Option<Cow<'_, [u8]>> {
-        host::cluster().map(Cow::Owned)
+        host::cluster().map(|cluster| Cow::Owned(cluster.to_vec()))
     }
 }

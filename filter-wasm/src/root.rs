@@ -2,16 +2,12 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use proxy_wasm::{
-    traits::{Context, HttpContext, RootContext},
-    types::{ContextType, LogLevel},
-};
 use wakegate_core::Instance;
 use wakegate_wire::PluginConfig;
 
 use crate::{
+    abi::LogLevel,
     host,
-    request::Request,
     shared::Shared,
     streams::{News, RoutesStream},
     table_store::{self, TableStore},
@@ -104,48 +100,14 @@ impl Root {
     }
 }
 
-impl Context for Root {
-    fn on_grpc_stream_message(&mut self, token: u32, size: usize) {
-        let Some(shared) = self.shared.clone() else {
-            return;
-        };
-        let message = host::stream_message(size).unwrap_or_default();
-        if shared.demand.is(token) {
-            shared.demand.on_message(shared.now(), &message, &shared);
-        } else if self.life.as_ref().is_some_and(|life| life.routes.is(token)) {
-            self.on_routes_message(&message);
-        } else {
-            return;
-        }
-        self.poll_streams();
-        shared.act();
+impl Root {
+    /// What its requests share; none before it is configured.
+    pub(crate) fn shared(&self) -> Option<Rc<Shared>> {
+        self.shared.clone()
     }
 
-    fn on_grpc_stream_close(&mut self, token: u32, _status: u32) {
-        // Envoy keeps its side of a stream that the peer ended until it is cancelled here, and would
-        // reset it once more, long freed, when this root goes.
-        host::cancel_stream(token);
-        let Some(shared) = self.shared.clone() else {
-            return;
-        };
-        let now = shared.now();
-        if shared.demand.is(token) {
-            shared.demand.closed(now, &shared);
-        } else if let Some(life) = self.life.as_mut().filter(|life| life.routes.is(token)) {
-            life.routes.closed(now);
-        }
-        self.poll_streams();
-    }
-
-    fn on_http_call_response(&mut self, token: u32, n_headers: usize, _: usize, _: usize) {
-        if let Some(shared) = &self.shared {
-            shared.on_probe_answer(token, n_headers);
-        }
-    }
-}
-
-impl RootContext for Root {
-    fn on_configure(&mut self, _size: usize) -> bool {
+    /// Whether the configuration is accepted.
+    pub(crate) fn on_configure(&mut self) -> bool {
         match PluginConfig::parse(&host::plugin_configuration()) {
             Ok(config) => {
                 let shared = Shared::new(self.id, config);
@@ -166,7 +128,7 @@ impl RootContext for Root {
         }
     }
 
-    fn on_tick(&mut self) {
+    pub(crate) fn on_tick(&mut self) {
         let Some(shared) = self.shared.clone() else {
             return;
         };
@@ -177,13 +139,42 @@ impl RootContext for Root {
         shared.act();
     }
 
-    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        let shared = self.shared.clone()?;
-        Some(Box::new(Request::new(id, shared)))
+    pub(crate) fn on_grpc_receive(&mut self, token: u32, size: usize) {
+        let Some(shared) = self.shared.clone() else {
+            return;
+        };
+        let message = host::stream_message(size);
+        if shared.demand.is(token) {
+            shared.demand.on_message(shared.now(), &message, &shared);
+        } else if self.life.as_ref().is_some_and(|life| life.routes.is(token)) {
+            self.on_routes_message(&message);
+        } else {
+            return;
+        }
+        self.poll_streams();
+        shared.act();
     }
 
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
+    pub(crate) fn on_grpc_close(&mut self, token: u32) {
+        // Envoy keeps its side of a stream that the peer ended until it is cancelled here, and would
+        // reset it once more, long freed, when this root goes.
+        host::cancel_stream(token);
+        let Some(shared) = self.shared.clone() else {
+            return;
+        };
+        let now = shared.now();
+        if shared.demand.is(token) {
+            shared.demand.closed(now, &shared);
+        } else if let Some(life) = self.life.as_mut().filter(|life| life.routes.is(token)) {
+            life.routes.closed(now);
+        }
+        self.poll_streams();
+    }
+
+    pub(crate) fn on_http_call_response(&mut self, token: u32, n_headers: usize) {
+        if let Some(shared) = &self.shared {
+            shared.on_probe_answer(token, n_headers);
+        }
     }
 }
 
@@ -194,9 +185,8 @@ fn next_ordinal() -> u32 {
     // As many tries as there can be workers that start in the same instant.
     for _ in 0..1_024 {
         let (value, cas) = host::shared(KEY);
-        let last = value
-            .and_then(|value| value.try_into().ok())
-            .map_or(0, u32::from_le_bytes);
+        let last = value.as_deref().and_then(<[u8]>::first_chunk);
+        let last = last.copied().map_or(0, u32::from_le_bytes);
         let next = last.wrapping_add(1);
         if host::set_shared(KEY, &next.to_le_bytes(), cas) {
             return next;

@@ -240,6 +240,6 @@ fn note_held(held: Option<Duration>) {
 /// well, without the pod behind it.
 fn is_proof() -> bool {
     let status = host::probe_header(":status").unwrap_or_default();
-    let is_gateway = matches!(status.as_slice(), b"502" | b"503" | b"504");
+    let is_gateway = matches!(&*status, b"502" | b"503" | b"504");
     !is_gateway && host::probe_header("x-envoy-upstream-service-time").is_some()
 }

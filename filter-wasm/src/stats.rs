@@ -5,10 +5,9 @@
 
 use std::{cell::Cell, time::Duration};
 
-use proxy_wasm::types::MetricType;
 use wakegate_core::{Tally, Worker};
 
-use crate::host;
+use crate::{abi::MetricType, host};
 
 #[derive(Debug)]
 pub(crate) struct Stats {

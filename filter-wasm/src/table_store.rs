@@ -49,7 +49,7 @@ impl TableStore {
             ..v1::Update::default()
         };
         if update.encoded_len() <= MAX_BYTES {
-            host::set_shared(&keys.table, &update.encode_to_vec(), None);
+            host::set_shared(&keys.table, &update.encode_to_vec(), 0);
         }
     }
 }
@@ -57,7 +57,7 @@ impl TableStore {
 /// The table that another VM of this process left, if one did.
 pub(crate) fn load(shared: &Shared) -> Option<TableUpdate> {
     let (table, _) = host::shared(&Keys::of(shared).table);
-    let update = v1::Update::decode(table?.as_slice()).ok()?;
+    let update = v1::Update::decode(&*table?).ok()?;
     Assembler::default().push(update).ok()?
 }
 

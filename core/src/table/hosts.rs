@@ -1,13 +1,13 @@
 //! The hosts that have routes, from the most specific to every host.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use super::{
     host,
     paths::Paths,
     request::{Request, Tally},
 };
-use crate::{HostMatch, RequestHead, Route};
+use crate::{HostMatch, RequestHead, Route, hash::HashMap};
 
 /// Names as bytes: those of requests come as bytes.
 type ByName = HashMap<Box<[u8]>, Paths>;

@@ -1,13 +1,13 @@
 //! The routes of one host, by path.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     hosts::update,
     order,
     request::{Request, Tally},
 };
-use crate::{PathMatch, RequestHead, Route};
+use crate::{PathMatch, RequestHead, Route, hash::HashMap};
 
 /// The routes of one host. A path without routes has no entry.
 #[derive(Clone, Debug, Default, PartialEq)]
