@@ -107,6 +107,9 @@ pub(super) fn config(
         scaler: wakegate.scaler().addresses().grpc,
         stream_idle_timeout: STREAM_IDLE_TIMEOUT,
         buffer_limit: None,
+        listener_from: None,
+        drain_time: Duration::from_secs(1),
+        accepts_connect: false,
     })
 }
 
