@@ -91,6 +91,11 @@ bench *args: wasm envoy
     ENVOY_BIN=$(scripts/envoy) WRK=$(scripts/load-generator) WAKEGATE_BIN_DIR={{ target }}/release \
         WAKEGATE_EMPTY_FILTER={{ target }}/wasm/wakegate_empty_filter.wasm {{ target }}/release/bench "$@"
 
+# Faults of every kind under traffic of which every answer is checked; `--quick` for some of them, `--list`
+[group('test')]
+chaos *args: programs wasm envoy
+    ENVOY_BIN=$(scripts/envoy) LIBFAKETIME=$(scripts/faketime) {{ target }}/debug/chaos --output {{ target }}/chaos "$@"
+
 # How soon a request at zero is scaled, and an endpoint answers, on a real Kubernetes with the real KEDA
 [group('build')]
 bench-kube *args: kube-tools wasm envoy

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
 
 use crate::process::Process;
 use crate::programs;
@@ -67,6 +68,16 @@ impl App {
     /// Whether it runs.
     pub fn is_running(&mut self) -> bool {
         self.process.ended().is_ok_and(|ended| ended.is_none())
+    }
+
+    /// Stalls it: its connections stay open, and nobody answers.
+    pub fn pause(&self) -> Result<()> {
+        self.process.signal(Signal::STOP)
+    }
+
+    /// Lets it go on after a pause.
+    pub fn resume(&self) -> Result<()> {
+        self.process.signal(Signal::CONT)
     }
 
     /// Ends it as a kubelet does: SIGTERM, then KILL after `grace`.

@@ -49,6 +49,9 @@ impl Envoy {
     pub async fn start(config: &EnvoyConfig, folder: &Path) -> Result<Self> {
         let config_file = folder.join("envoy.json");
         let access_log = folder.join("access.log");
+        if config.listener_from.is_some() {
+            config.write_listener(&access_log)?;
+        }
         let text = serde_json::to_string_pretty(&config.bootstrap(&access_log))?;
         std::fs::write(&config_file, text).context("write Envoy's configuration")?;
         let admin_file = folder.join("envoy-admin.address");
@@ -68,11 +71,11 @@ impl Envoy {
             "100",
             "--log-level",
             "info",
-            // Left alone, a test that ends Envoy would wait for idle connections.
             "--drain-time-s",
-            "1",
+            &config.drain_time.as_secs().to_string(),
+            // Must be longer; only a hot restart would wait for it.
             "--parent-shutdown-time-s",
-            "2",
+            &(config.drain_time.as_secs() + 1).to_string(),
         ]
         .map(str::to_owned);
         let log = folder.join("envoy.log");

@@ -43,6 +43,12 @@ pub fn envoy() -> Result<PathBuf> {
     }
 }
 
+/// libfaketime, which steps the clock of the programs that it is loaded into: `LIBFAKETIME`.
+pub fn faketime() -> Result<PathBuf> {
+    let path = env::var_os("LIBFAKETIME").context("LIBFAKETIME is not set: `scripts/faketime`")?;
+    existing(path.into(), "LIBFAKETIME names no file")
+}
+
 fn cached_envoy() -> Option<PathBuf> {
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))?;

@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ::http::{Request, Response};
+use ::http::{Method, Request, Response};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -58,6 +59,8 @@ struct App {
     upgraded: Mutex<JoinSet<()>>,
     /// `/ready` is answered with 503 until then.
     unready_until: Mutex<Instant>,
+    /// All but `/fail` is answered with 503 until then.
+    failing_until: Mutex<Instant>,
     shutdown: CancellationToken,
 }
 
@@ -68,6 +71,7 @@ pub async fn serve(listener: TcpListener, behaviour: Behaviour, shutdown: Cancel
         n_arrived: AtomicU64::new(0),
         upgraded: Mutex::default(),
         unready_until: Mutex::new(Instant::now()),
+        failing_until: Mutex::new(Instant::now()),
         shutdown: shutdown.clone(),
     });
     let mut connections = JoinSet::new();
@@ -142,12 +146,23 @@ async fn answer(
     if rand::random::<f64>() < app.behaviour.error_rate {
         return Ok(http::plain(500, "told to fail"));
     }
-    Ok(match request.uri().path() {
+    if request.uri().path() != "/fail" && Instant::now() < *app.failing_until.lock() {
+        return Ok(http::plain(503, "told to fail\n"));
+    }
+    let is_head = request.method() == Method::HEAD;
+    let response = match request.uri().path() {
+        "/fail" => http::fail(&app, &request),
         GRPC_SAY => grpc::say(request).await,
         GRPC_CHAT => grpc::chat(request).await,
         "/ws" => websocket::echo(&app, request),
         "/ready" => http::ready(&app),
         "/unready" => http::unready(&app, &request),
         _ => http::answer(request, sequence).await,
+    };
+    // hyper leaves the body away over HTTP/1.1 alone.
+    Ok(if is_head {
+        response.map(|_| Empty::new().map_err(|never| match never {}).boxed_unsync())
+    } else {
+        response
     })
 }

@@ -65,6 +65,11 @@ impl Stack {
         }
     }
 
+    /// How Envoy was configured: to start another that is like it.
+    pub fn envoy_config(&self) -> &EnvoyConfig {
+        &self.envoy_config
+    }
+
     /// Envoy.
     pub fn envoy(&self) -> Result<&Envoy> {
         self.envoy.as_ref().context("Envoy runs")

@@ -97,6 +97,11 @@ impl H1 {
         })
     }
 
+    /// Whether the other side has closed it: nothing more can be sent.
+    pub fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
     /// Sends a request with an absolute URL and waits for the response's headers.
     pub async fn send(&mut self, mut request: Request<Body>) -> Result<Response<Incoming>> {
         let host = request
@@ -141,6 +146,11 @@ impl H2 {
             sender,
             _driver: driver,
         })
+    }
+
+    /// Whether the other side has closed it, or takes nothing more.
+    pub fn is_closed(&self) -> bool {
+        self.sender.is_closed()
     }
 
     /// Sends until one is held: not answered for a while. For what only a later update brings about,

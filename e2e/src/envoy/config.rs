@@ -15,6 +15,7 @@ const HCM: &str = "type.googleapis.com/envoy.extensions.filters.network.\
                    http_connection_manager.v3.HttpConnectionManager";
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 const FILE_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
+const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const HTTP_OPTIONS: &str =
     "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
@@ -56,6 +57,13 @@ pub struct EnvoyConfig {
     pub buffer_limit: Option<u32>,
     /// Fields of the HTTP connection manager, in place of those that are there.
     pub connection_manager: Value,
+    /// The file that the listener is discovered from (LDS), so that it can change while Envoy runs;
+    /// `None` is a fixed listener.
+    pub listener_from: Option<PathBuf>,
+    /// Connections of a listener that changed are closed after this.
+    pub drain_time: Duration,
+    /// Whether CONNECT opens a tunnel to the app of its host.
+    pub accepts_connect: bool,
 }
 
 impl EnvoyConfig {
@@ -68,14 +76,34 @@ impl EnvoyConfig {
         let apps = clusters(&self.hosts);
         let apps = apps.into_iter().map(|name| self.app_cluster(name));
         let clusters: Vec<_> = ours.into_iter().chain(apps).collect();
+        let (listeners, discovery) = match &self.listener_from {
+            None => (vec![self.listener(access_log)], json!({})),
+            Some(file) => (
+                Vec::new(),
+                json!({ "lds_config": {
+                    "resource_api_version": "V3", "path_config_source": { "path": file } } }),
+            ),
+        };
         json!({
             "node": { "id": self.node_id, "cluster": "wakegate-e2e" },
             "admin": { "address": socket(self.admin) },
-            "static_resources": { "listeners": [self.listener(access_log)], "clusters": clusters },
+            "static_resources": { "listeners": listeners, "clusters": clusters },
+            "dynamic_resources": discovery,
             // Envoy warns about a missing limit; a test machine has none to give.
             "layered_runtime": { "layers": [ { "name": "static", "static_layer": {
                 "overload": { "global_downstream_max_connections": 50_000 } } } ] },
         })
+    }
+
+    /// Writes the listener, where it is discovered.
+    pub fn write_listener(&self, access_log: &Path) -> Result<()> {
+        let file = self.listener_from.as_ref();
+        let file = file.context("the listener is discovered")?;
+        let mut listener = self.listener(access_log);
+        if let Some(fields) = listener.as_object_mut() {
+            fields.insert("@type".to_owned(), json!(LISTENER));
+        }
+        write_whole(file, &json!({ "resources": [listener] }).to_string())
     }
 
     /// Writes the filter's configuration, where it is discovered.
@@ -113,14 +141,22 @@ impl EnvoyConfig {
     fn connection_manager(&self, access_log: &Path) -> Value {
         let mut filters: Vec<_> = self.filter.iter().map(FilterConfig::http_filter).collect();
         filters.push(json!({ "name": "router", "typed_config": { "@type": ROUTER } }));
-        let hosts: Vec<_> = self.hosts.iter().map(VirtualHost::to_json).collect();
+        let hosts = self.hosts.iter();
+        let hosts: Vec<_> = hosts
+            .map(|host| host.to_json(self.accepts_connect))
+            .collect();
+        let mut upgrades = vec![json!({ "upgrade_type": "websocket" })];
+        upgrades.extend(
+            self.accepts_connect
+                .then(|| json!({ "upgrade_type": "CONNECT" })),
+        );
         let mut manager = json!({
             "@type": HCM,
             "stat_prefix": "http",
             "codec_type": "AUTO",
             "http2_protocol_options": { "max_concurrent_streams": 20_000 },
             "stream_idle_timeout": seconds(self.stream_idle_timeout),
-            "upgrade_configs": [ { "upgrade_type": "websocket" } ],
+            "upgrade_configs": upgrades,
             "http_filters": filters,
             "route_config": { "name": "apps", "virtual_hosts": hosts },
             "access_log": [ { "name": "file", "typed_config": {
@@ -149,7 +185,8 @@ impl EnvoyConfig {
         json!({
             "name": name,
             "type": "EDS",
-            "connect_timeout": "1s",
+            // Envoy's default: on a busy machine a worker may not come to its events for a second.
+            "connect_timeout": "5s",
             "eds_cluster_config": {
                 "service_name": name,
                 "eds_config": eds_config,

@@ -38,24 +38,42 @@ impl From<&Service> for VirtualHost {
 }
 
 impl VirtualHost {
-    pub(super) fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self, accepts_connect: bool) -> Value {
+        let tunnels = self.routes.first().filter(|_| accepts_connect);
+        let tunnels = tunnels.map(EnvoyRoute::tunnel);
+        let routes = self.routes.iter().map(EnvoyRoute::to_json);
         json!({
             "name": self.host,
             "domains": [self.host, format!("{}:*", self.host)],
-            "routes": self.routes.iter().map(EnvoyRoute::to_json).collect::<Vec<_>>(),
+            "routes": tunnels.into_iter().chain(routes).collect::<Vec<_>>(),
         })
     }
 }
 
 impl EnvoyRoute {
     fn to_json(&self) -> Value {
-        let clusters = self.clusters.iter();
-        let clusters = clusters.map(|name| json!({ "name": name, "weight": 1 }));
-        let clusters = json!({ "clusters": clusters.collect::<Vec<_>>() });
         json!({
             "match": { "prefix": self.prefix },
-            "route": { "weighted_clusters": clusters, "timeout": "0s" },
+            "route": { "weighted_clusters": self.weighted(), "timeout": "0s" },
         })
+    }
+
+    /// CONNECT has no path. What comes through the tunnel goes to the app as bytes.
+    fn tunnel(&self) -> Value {
+        json!({
+            "match": { "connect_matcher": {} },
+            "route": {
+                "weighted_clusters": self.weighted(),
+                "timeout": "0s",
+                "upgrade_configs": [ { "upgrade_type": "CONNECT", "connect_config": {} } ],
+            },
+        })
+    }
+
+    fn weighted(&self) -> Value {
+        let clusters = self.clusters.iter();
+        let clusters = clusters.map(|name| json!({ "name": name, "weight": 1 }));
+        json!({ "clusters": clusters.collect::<Vec<_>>() })
     }
 }
 

@@ -108,6 +108,9 @@ pub(super) fn config(
         stream_idle_timeout: STREAM_IDLE_TIMEOUT,
         buffer_limit: None,
         connection_manager: json!({}),
+        listener_from: None,
+        drain_time: Duration::from_secs(1),
+        accepts_connect: false,
     })
 }
 

@@ -59,6 +59,13 @@ pub(super) fn unready(app: &App, request: &Request<Incoming>) -> Response<Body> 
     plain(200, "not ready\n")
 }
 
+/// For `ms` from now on, everything is answered with 503.
+pub(super) fn fail(app: &App, request: &Request<Incoming>) -> Response<Body> {
+    let span = Duration::from_millis(number(request, "ms").unwrap_or(1_000));
+    *app.failing_until.lock() = Instant::now() + span;
+    plain(200, "failing\n")
+}
+
 /// A number of the query.
 fn number(request: &Request<Incoming>, name: &str) -> Option<u64> {
     let mut pairs = request
@@ -109,6 +116,7 @@ async fn describe(request: Request<Incoming>, sequence: u64) -> Response<Body> {
         }
     }
     let text = json!({
+        "process": std::process::id(),
         "sequence": sequence,
         "method": head.method.as_str(),
         "path": head.uri.path_and_query().map(http::uri::PathAndQuery::as_str),

@@ -1,21 +1,24 @@
-//! Putting a stack together.
+//! What a stack shall be like.
 
+mod start;
+
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::{Folder, Stack};
-use crate::daemon::{ANY_PORT, Addresses, Daemon};
-use crate::envoy::{EndpointsFrom, EnvoyConfig, FilterConfig, VirtualHost};
-use crate::manifests::{Manifests, Service};
-use crate::process::free_address;
-use crate::programs;
+use crate::daemon::{ANY_PORT, Addresses};
+use crate::envoy::EndpointsFrom;
+use crate::manifests::Service;
 
 /// What a stack shall be like.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that have nothing to do with each other"
+)]
 pub struct StackBuilder {
     services: Vec<Service>,
     files: Vec<(String, Vec<u8>)>,
@@ -34,6 +37,11 @@ pub struct StackBuilder {
     buffer_limit: Option<u32>,
     connection_manager: Value,
     module: Option<PathBuf>,
+    reached_at: Option<(SocketAddr, SocketAddr)>,
+    environment: Vec<(&'static str, OsString)>,
+    listener_is_discovered: bool,
+    drain_time: Duration,
+    accepts_connect: bool,
     folder: Option<PathBuf>,
 }
 
@@ -66,6 +74,12 @@ impl Default for StackBuilder {
             buffer_limit: None,
             connection_manager: json!({}),
             module: None,
+            reached_at: None,
+            environment: Vec::new(),
+            listener_is_discovered: false,
+            // Left alone, a test that ends Envoy would wait for idle connections.
+            drain_time: Duration::from_secs(1),
+            accepts_connect: false,
             folder: None,
         }
     }
@@ -188,146 +202,39 @@ impl StackBuilder {
         self
     }
 
+    /// Where Envoy connects instead of to the control plane and to the scaler: relays to them.
+    #[must_use]
+    pub fn reached_at(mut self, control_plane: SocketAddr, scaler: SocketAddr) -> Self {
+        self.reached_at = Some((control_plane, scaler));
+        self
+    }
+
+    /// Variables of both daemons.
+    #[must_use]
+    pub fn environment(mut self, environment: Vec<(&'static str, OsString)>) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// The listener can change while Envoy runs; its connections are closed after `drain_time`.
+    #[must_use]
+    pub fn listener_discovered(mut self, drain_time: Duration) -> Self {
+        self.listener_is_discovered = true;
+        self.drain_time = drain_time;
+        self
+    }
+
+    /// CONNECT opens a tunnel to the app of its host.
+    #[must_use]
+    pub fn accepts_connect(mut self) -> Self {
+        self.accepts_connect = true;
+        self
+    }
+
     /// A folder that stays, instead of a temporary one.
     #[must_use]
     pub fn folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
         self
-    }
-
-    /// Starts everything; returns when every filter VM has the table.
-    pub async fn start(self) -> Result<Stack> {
-        let folder = match &self.folder {
-            Some(folder) => Folder::Kept(folder.clone()),
-            None => Folder::Temporary(Some(
-                tempfile::Builder::new()
-                    .prefix("wakegate-")
-                    .tempdir()
-                    .context("make a folder")?,
-            )),
-        };
-        let root = match &folder {
-            Folder::Kept(folder) => folder.clone(),
-            Folder::Temporary(folder) => folder.as_ref().context("made above")?.path().to_owned(),
-        };
-        let manifests = Manifests::in_folder(&root.join("manifests"))?;
-        for service in &self.services {
-            manifests.put(service)?;
-        }
-        for (file, text) in &self.files {
-            manifests.write(file, text)?;
-        }
-        let (control_plane, scaler) = self.start_daemons(&root, &manifests).await?;
-        let envoy_config = self.envoy_config(&root, &control_plane, &scaler)?;
-        let mut stack = Stack {
-            control_plane,
-            scaler,
-            envoy: None,
-            manifests,
-            envoy_config,
-            folder,
-            is_finished: false,
-        };
-        for service in self.services.iter().filter(|_| self.late_endpoints) {
-            stack.put_envoy_endpoint(service, None)?;
-        }
-        if self.is_discovered {
-            stack.put_settings(&self.settings)?;
-        }
-        stack.start_envoy().await?;
-        if self.daemons != Daemons::None && self.has_filter {
-            stack.every_worker_has_the_table().await?;
-        }
-        Ok(stack)
-    }
-
-    async fn start_daemons(&self, root: &Path, manifests: &Manifests) -> Result<(Daemon, Daemon)> {
-        let elsewhere = match self.daemons {
-            Daemons::Real => None,
-            Daemons::Peer(grpc) => Some(Addresses {
-                grpc,
-                admin: free_address()?,
-            }),
-            Daemons::None => Some(Addresses {
-                grpc: free_address()?,
-                admin: free_address()?,
-            }),
-        };
-        if let Some(addresses) = elsewhere {
-            return Ok((
-                Daemon::stopped("wakegate-control-plane", root, addresses),
-                Daemon::stopped("wakegate-scaler", root, addresses),
-            ));
-        }
-        let args = vec![format!("--manifests={}", manifests.folder().display())];
-        let control_plane =
-            Daemon::start_at(self.control_plane, "wakegate-control-plane", root, args).await?;
-        let args = vec![format!(
-            "--control-plane=http://{}",
-            control_plane.addresses().grpc
-        )];
-        let scaler = Daemon::start_at(self.scaler, "wakegate-scaler", root, args).await?;
-        control_plane.ready().await?;
-        scaler.ready().await?;
-        Ok((control_plane, scaler))
-    }
-
-    fn envoy_config(
-        &self,
-        root: &Path,
-        control_plane: &Daemon,
-        scaler: &Daemon,
-    ) -> Result<EnvoyConfig> {
-        let endpoints = if self.late_endpoints {
-            let folder = root.join("envoy-endpoints");
-            std::fs::create_dir_all(&folder).context("make a folder")?;
-            EndpointsFrom::Files(folder)
-        } else {
-            self.endpoints.clone()
-        };
-        let filter = if self.has_filter {
-            Some(FilterConfig {
-                module: match &self.module {
-                    Some(module) => module.clone(),
-                    None => programs::filter()?,
-                },
-                settings: self.settings.clone(),
-                discovered_from: self.is_discovered.then(|| root.join("filter.json")),
-            })
-        } else {
-            None
-        };
-        Ok(EnvoyConfig {
-            node_id: "envoy-under-test".to_owned(),
-            listen: self.listen,
-            admin: self.admin,
-            n_workers: self.n_workers,
-            filter,
-            hosts: self.services.iter().map(VirtualHost::from).collect(),
-            endpoints,
-            control_planes: vec![control_plane.addresses().grpc],
-            scaler: scaler.addresses().grpc,
-            stream_idle_timeout: self.stream_idle_timeout,
-            buffer_limit: self.buffer_limit,
-            connection_manager: self.connection_manager.clone(),
-        })
-    }
-}
-
-impl Stack {
-    /// Waits until every filter VM, the main thread's included, has acked a table.
-    pub async fn every_worker_has_the_table(&self) -> Result<()> {
-        let n_workers = self.envoy_config.n_workers;
-        self.envoy()?.every_worker_has_a_table(n_workers).await
-    }
-
-    /// Changes the filter's configuration, in a stack where it is discovered.
-    pub fn put_settings(&self, settings: &Value) -> Result<()> {
-        self.envoy_config.write_filter(settings)
-    }
-
-    /// Writes what Envoy itself knows of a Service, in a stack with `endpoints_by_file`.
-    pub fn put_envoy_endpoint(&self, service: &Service, address: Option<SocketAddr>) -> Result<()> {
-        self.envoy_config.write_endpoint(service, address)
     }
 }
