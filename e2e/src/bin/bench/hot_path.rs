@@ -6,12 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde::Serialize;
 use serde_json::json;
 use tempfile::TempDir;
 use wakegate_e2e::{Daemon, Manifests};
 
 use crate::args::Args;
+use crate::line::Line;
 use crate::load::Load;
 use crate::proxy::{Plan, Proxy};
 use wakegate_e2e::stats::{Ratio, median};
@@ -23,27 +23,9 @@ const WARM_UP: Duration = Duration::from_secs(2);
 /// One core for Envoy alone; all else shares the other.
 const ENVOY_CORE: usize = 0;
 const OTHER_CORE: usize = 1;
-
-/// The figures for one number of routes.
-#[derive(Debug, Serialize)]
-pub(crate) struct HotPath {
-    pub(crate) n_routes: usize,
-    /// Medians, for orientation: they belong to the machine.
-    pub(crate) requests_per_second: Medians,
-    pub(crate) cpu_micros_per_request: Medians,
-    pub(crate) throughput_over_empty: Ratio,
-    pub(crate) throughput_over_bare: Ratio,
-    pub(crate) cpu_over_empty: Ratio,
-    pub(crate) cpu_over_bare: Ratio,
-}
-
-/// Of each of the three.
-#[derive(Debug, Serialize)]
-pub(crate) struct Medians {
-    pub(crate) filter: f64,
-    pub(crate) empty: f64,
-    pub(crate) bare: f64,
-}
+/// What the design asks for.
+const OVER_EMPTY: (f64, f64) = (0.97, 1.03);
+const OVER_BARE: (f64, f64) = (0.90, 1.12);
 
 /// One run against one of the three.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +41,7 @@ struct Contest {
     runs: [Vec<Run>; 3],
 }
 
-pub(crate) async fn measure(args: &Args, n_routes: usize) -> Result<HotPath> {
+pub(crate) async fn measure(args: &Args, n_routes: usize) -> Result<Vec<Line>> {
     let folder = tempfile::tempdir().context("make a folder")?;
     let names: Vec<_> = (0..n_routes).map(|index| format!("app-{index}")).collect();
     let hosts: Vec<_> = names.iter().map(|name| format!("{name}.test")).collect();
@@ -110,27 +92,32 @@ impl Contest {
         Ok(())
     }
 
-    fn figures(self, n_routes: usize) -> HotPath {
+    fn figures(self, n_routes: usize) -> Vec<Line> {
         let [filter, empty, bare] = &self.runs;
-        let ratio = |a: &[Run], b: &[Run], of: fn(&Run) -> f64| {
-            Ratio::of(a.iter().zip(b).map(|(a, b)| (of(a), of(b))))
+        let line = |what: &str, other: &[Run], of: fn(&Run) -> f64, unit| {
+            let pairs = filter.iter().zip(other);
+            let ratio = Ratio::of(pairs.map(|(a, b)| (of(a), of(b))));
+            Line::new("hot path", format!("{n_routes} routes: {what}"))
+                .ratio("ratio", &ratio)
+                .figure("ours", median_of(filter, of), unit)
+                .figure("other", median_of(other, of), unit)
         };
-        let medians = |of: fn(&Run) -> f64| Medians {
-            filter: median_of(filter, of),
-            empty: median_of(empty, of),
-            bare: median_of(bare, of),
-        };
-        let per_second: fn(&Run) -> f64 = |run| run.per_second;
+        let rate: fn(&Run) -> f64 = |run| run.per_second;
         let cpu: fn(&Run) -> f64 = |run| run.cpu_micros;
-        HotPath {
-            n_routes,
-            requests_per_second: medians(per_second),
-            cpu_micros_per_request: medians(cpu),
-            throughput_over_empty: ratio(filter, empty, per_second),
-            throughput_over_bare: ratio(filter, bare, per_second),
-            cpu_over_empty: ratio(filter, empty, cpu),
-            cpu_over_bare: ratio(filter, bare, cpu),
-        }
+        vec![
+            line(
+                "requests per second over an empty filter",
+                empty,
+                rate,
+                "/s",
+            )
+            .at_least("ratio", OVER_EMPTY.0),
+            line("requests per second over no filter", bare, rate, "/s")
+                .at_least("ratio", OVER_BARE.0),
+            line("CPU per request over an empty filter", empty, cpu, "µs")
+                .at_most("ratio", OVER_EMPTY.1),
+            line("CPU per request over no filter", bare, cpu, "µs").at_most("ratio", OVER_BARE.1),
+        ]
     }
 }
 

@@ -3,40 +3,97 @@
 
 mod args;
 mod hot_path;
+mod line;
 mod load;
 mod memory;
 mod proxy;
 mod report;
 mod wake;
 
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::time::Instant;
+
 use anyhow::Result;
 use clap::Parser;
 
 use args::{Args, Part};
+use line::Line;
 use report::Report;
+
+/// What is measured in one go: when it fails, its own lines are lost and no others.
+struct Step<'a> {
+    name: String,
+    measuring: Pin<Box<dyn Future<Output = Result<Vec<Line>>> + 'a>>,
+}
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "a program's output")]
 #[expect(clippy::print_stderr, reason = "a program's progress")]
-async fn main() -> Result<()> {
+async fn main() -> Result<ExitCode> {
     let args = Args::parse();
     let mut report = Report::new(args.quick);
+    for step in steps(&args) {
+        eprintln!("bench: {}", step.name);
+        let began = Instant::now();
+        let measured = tokio::select! {
+            measured = step.measuring => measured,
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted?;
+                report.failed(&step.name, &anyhow::anyhow!("interrupted"));
+                break;
+            }
+        };
+        match measured {
+            Ok(lines) => {
+                for line in &lines {
+                    eprintln!("{}", report::row(line));
+                }
+                report.add(lines);
+            }
+            Err(error) => {
+                eprintln!("bench: {} failed: {error:#}", step.name);
+                report.failed(&step.name, &error);
+            }
+        }
+        eprintln!("bench: took {:.0} s", began.elapsed().as_secs_f64());
+        report.save(&args.output)?;
+    }
+    report.save(&args.output)?;
+    println!("{}", report.markdown());
+    if report.is_bad() {
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All that is to be measured, in order.
+fn steps(args: &Args) -> Vec<Step<'_>> {
+    let mut steps = Vec::new();
     if args.wants(Part::HotPath) {
         for &n_routes in &args.routes {
-            eprintln!("bench: hot path, {n_routes} routes");
-            report
-                .hot_path
-                .push(hot_path::measure(&args, n_routes).await?);
+            let name = format!("hot path, {n_routes} routes");
+            steps.push(step(name, hot_path::measure(args, n_routes)));
         }
     }
     if args.wants(Part::Wake) {
-        eprintln!("bench: {} wakes", args.n_wakes());
-        report.wake = Some(wake::measure(&args).await?);
+        steps.push(step(
+            format!("{} wakes", args.n_wakes()),
+            wake::measure(args),
+        ));
     }
     if args.wants(Part::Memory) {
-        eprintln!("bench: memory of held requests");
-        report.memory = Some(memory::measure(&args).await?);
+        steps.push(step("memory of held requests", memory::measure(args)));
     }
-    println!("{}", report.markdown());
-    report.save(&args.output)
+    steps
+}
+
+fn step<'a>(
+    name: impl Into<String>,
+    measuring: impl Future<Output = Result<Vec<Line>>> + 'a,
+) -> Step<'a> {
+    Step {
+        name: name.into(),
+        measuring: Box::pin(measuring),
+    }
 }

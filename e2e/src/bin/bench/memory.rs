@@ -10,11 +10,11 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use http::Response;
 use hyper::body::Incoming;
-use serde::Serialize;
 use wakegate_e2e::client::{H2, get};
 use wakegate_e2e::{Service, Stack, eventually};
 
 use crate::args::Args;
+use crate::line::Line;
 use crate::proxy::{Filter, Plan, Proxy};
 use wakegate_e2e::stats::median;
 
@@ -25,19 +25,7 @@ const N_CONNECTIONS: usize = 10;
 const LIMIT: Duration = Duration::from_secs(40);
 const CORE: usize = 0;
 
-/// Bytes of resident memory for each waiting request: medians of fresh Envoys.
-#[derive(Debug, Serialize)]
-pub(crate) struct Memory {
-    pub(crate) n_held: usize,
-    /// Held by our filter.
-    pub(crate) held: f64,
-    /// Paused by a wasm filter that does nothing else.
-    pub(crate) paused: f64,
-    /// Delayed by Envoy's own fault filter, without wasm.
-    pub(crate) delayed: f64,
-}
-
-pub(crate) async fn measure(args: &Args) -> Result<Memory> {
+pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
     let room = (2 * N_HELD).to_string();
     let service = Service::new("app").with("max-held", &room);
     let stack = Stack::of(&[&service]).await?;
@@ -65,12 +53,16 @@ pub(crate) async fn measure(args: &Args) -> Result<Memory> {
         bytes.sort_by(f64::total_cmp);
         median(&bytes)
     });
-    Ok(Memory {
-        n_held: N_HELD,
-        held,
-        paused,
-        delayed,
-    })
+    let line = Line::new(
+        "memory",
+        format!("{N_HELD} requests held over HTTP/2, each"),
+    )
+    .figure("filter's share", held - paused, "B")
+    .figure("held", held, "B")
+    .figure("paused by an empty filter", paused, "B")
+    .figure("delayed by Envoy's fault filter", delayed, "B")
+    .at_most("filter's share", 1_024.0);
+    Ok(vec![line])
 }
 
 async fn per_request(args: &Args, plan: &Plan, folder: &Path, service: &Service) -> Result<f64> {

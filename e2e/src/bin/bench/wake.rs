@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -17,34 +16,27 @@ use wakegate_wire::externalscaler::ScaledObjectRef;
 use wakegate_wire::externalscaler::external_scaler_client::ExternalScalerClient;
 
 use crate::args::Args;
+use crate::line::Line;
 use wakegate_e2e::stats::Times;
 
 /// Far beyond what any step takes.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The figures of all wakes.
-#[derive(Debug, Serialize)]
-pub(crate) struct Wake {
-    /// From the request's first byte to the message on KEDA's stream.
-    pub(crate) request_to_true: Times,
-    /// From before the EndpointSlice's file is written to the held request at the backend.
-    pub(crate) endpoint_to_backend: Times,
-    /// The same, to the response's headers at the client.
-    pub(crate) endpoint_to_response: Times,
-}
-
-/// One wake, in milliseconds: see [`Wake`].
+/// One wake, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
+    /// From the request's first byte to the message on KEDA's stream.
     wake: f64,
+    /// From before the EndpointSlice's file is written to the held request at the backend.
     arrival: f64,
+    /// The same, to the response's headers at the client.
     response: f64,
 }
 
 /// A request that reached the backend: its path, and when.
 type Arrival = (String, Instant);
 
-pub(crate) async fn measure(args: &Args) -> Result<Wake> {
+pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
     // Each wakes once: a key stays active for some time after, so that it cannot be woken again soon.
     let services: Vec<_> = (0..args.n_wakes())
         .map(|index| Service::new(&format!("app-{index}")))
@@ -66,11 +58,17 @@ pub(crate) async fn measure(args: &Args) -> Result<Wake> {
     }
     stack.finish().await?;
     let times = |of: fn(&Sample) -> f64| Times::of(samples.iter().map(of).collect());
-    Ok(Wake {
-        request_to_true: times(|sample| sample.wake),
-        endpoint_to_backend: times(|sample| sample.arrival),
-        endpoint_to_response: times(|sample| sample.response),
-    })
+    let line = |what, of| Line::new("wake", what).times(&times(of));
+    Ok(vec![
+        line("request at zero → `true` on KEDA's stream", |it| it.wake).at_most("p99", 5.0),
+        line(
+            "endpoint's file written → held request at the backend",
+            |it| it.arrival,
+        ),
+        line("endpoint's file written → response at the client", |it| {
+            it.response
+        }),
+    ])
 }
 
 async fn wake(
