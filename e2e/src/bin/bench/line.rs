@@ -12,15 +12,15 @@ pub(crate) struct Line {
     pub(crate) what: String,
     /// The figures, in the order in which they are printed.
     pub(crate) figures: Vec<Figure>,
-    /// What the design asks for, if anything.
-    pub(crate) aim: Option<Aim>,
+    /// What the design asks for, if anything: of one figure or of several.
+    pub(crate) aims: Vec<Aim>,
 }
 
 /// One number with its name.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figure {
     /// What it is: "p50", "ratio".
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// How much.
     pub(crate) value: f64,
     /// Of what: "ms"; empty for what is a mere number.
@@ -61,16 +61,16 @@ pub(crate) enum Direction {
     AtMost,
 }
 
-/// What a line says of its aim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// What a line says of its aims, from good to bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verdict {
     /// The figure, with all of its interval, is on the right side of the bound.
     Met,
-    /// The figure, with all of its interval, is on the wrong side.
-    Missed,
     /// The bound lies within the interval: more rounds, or a quieter machine, would tell.
     Unresolved,
+    /// The figure, with all of its interval, is on the wrong side.
+    Missed,
 }
 
 impl Line {
@@ -79,14 +79,19 @@ impl Line {
             part,
             what: what.into(),
             figures: Vec::new(),
-            aim: None,
+            aims: Vec::new(),
         }
     }
 
     /// Adds a figure that was measured once, or that has no interval.
-    pub(crate) fn figure(mut self, name: &'static str, value: f64, unit: &'static str) -> Self {
+    pub(crate) fn figure(
+        mut self,
+        name: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+    ) -> Self {
         self.figures.push(Figure {
-            name,
+            name: name.into(),
             value,
             unit,
             interval: None,
@@ -95,14 +100,14 @@ impl Line {
     }
 
     /// Adds a whole number.
-    pub(crate) fn count(self, name: &'static str, n: usize) -> Self {
+    pub(crate) fn count(self, name: impl Into<String>, n: usize) -> Self {
         self.figure(name, as_f64(n), "")
     }
 
     /// Adds the median of ratios with its interval.
-    pub(crate) fn ratio(mut self, name: &'static str, ratio: &Ratio) -> Self {
+    pub(crate) fn ratio(mut self, name: impl Into<String>, ratio: &Ratio) -> Self {
         self.figures.push(Figure {
-            name,
+            name: name.into(),
             value: ratio.median,
             unit: "",
             interval: Some(Interval {
@@ -144,7 +149,7 @@ impl Line {
         bound: f64,
         is_promise: bool,
     ) -> Self {
-        self.aim = Some(Aim {
+        self.aims.push(Aim {
             figure,
             direction,
             bound,
@@ -153,21 +158,27 @@ impl Line {
         self
     }
 
-    /// Whether the aim is met; none without an aim. A figure that is missing misses it.
+    /// The worst that can be said of its aims; none without an aim.
     pub(crate) fn verdict(&self) -> Option<Verdict> {
-        let aim = self.aim?;
-        let figure = self.figures.iter().find(|figure| figure.name == aim.figure);
-        Some(figure.map_or(Verdict::Missed, |figure| figure.against(aim)))
+        self.aims.iter().map(|aim| self.against(aim)).max()
     }
 
     /// Whether it says that something is wrong, not merely slow.
     pub(crate) fn is_fault(&self) -> bool {
-        self.aim.is_some_and(|aim| aim.is_promise) && self.verdict() != Some(Verdict::Met)
+        let mut promises = self.aims.iter().filter(|aim| aim.is_promise);
+        promises.any(|aim| self.against(aim) != Verdict::Met)
+    }
+
+    /// A figure that is missing misses its aim.
+    fn against(&self, aim: &Aim) -> Verdict {
+        let mut figures = self.figures.iter();
+        let figure = figures.find(|figure| figure.name == aim.figure);
+        figure.map_or(Verdict::Missed, |figure| figure.against(aim))
     }
 }
 
 impl Figure {
-    fn against(&self, aim: Aim) -> Verdict {
+    fn against(&self, aim: &Aim) -> Verdict {
         let (low, high) = self
             .interval
             .map_or((self.value, self.value), |it| (it.low, it.high));
@@ -180,7 +191,7 @@ impl Figure {
 }
 
 impl Aim {
-    fn allows(self, value: f64) -> bool {
+    fn allows(&self, value: f64) -> bool {
         match self.direction {
             Direction::AtLeast => value >= self.bound,
             Direction::AtMost => value <= self.bound,
@@ -256,6 +267,18 @@ mod tests {
         assert_eq!(line.at_most("p99", 5.0).verdict(), Some(Verdict::Missed));
         let line = Line::new("part", "what").at_most("p99", 5.0);
         assert_eq!(line.verdict(), Some(Verdict::Missed));
+    }
+
+    #[test]
+    fn a_line_is_as_good_as_the_worst_of_its_aims() {
+        let line = Line::new("part", "what")
+            .count("errors", 0)
+            .figure("ratio", 0.7, "")
+            .must_be_zero("errors");
+        assert_eq!(line.verdict(), Some(Verdict::Met));
+        let line = line.at_least("ratio", 0.8);
+        assert_eq!(line.verdict(), Some(Verdict::Missed));
+        assert!(!line.is_fault(), "slow is no fault");
     }
 
     #[test]

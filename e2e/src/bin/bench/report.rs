@@ -103,13 +103,10 @@ impl Report {
 /// One row of the table.
 pub(crate) fn row(line: &Line) -> String {
     let figures: Vec<_> = line.figures.iter().map(figure).collect();
-    let aim = line.aim.map(aim).unwrap_or_default();
+    let aims: Vec<_> = line.aims.iter().map(aim).collect();
+    let (figures, aims) = (figures.join(", "), aims.join(", "));
     let verdict = line.verdict().map_or("", Verdict::text);
-    format!(
-        "| {} | {} | {aim} | {verdict} |",
-        line.what,
-        figures.join(", ")
-    )
+    format!("| {} | {figures} | {aims} | {verdict} |", line.what)
 }
 
 fn figure(figure: &Figure) -> String {
@@ -126,7 +123,7 @@ fn figure(figure: &Figure) -> String {
     text
 }
 
-fn aim(aim: Aim) -> String {
+fn aim(aim: &Aim) -> String {
     let sign = match aim.direction {
         Direction::AtLeast => '≥',
         Direction::AtMost => '≤',
