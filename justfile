@@ -83,7 +83,10 @@ gen:
 bench *args: wasm envoy
     scripts/wasm wakegate-empty-filter wakegate_empty_filter
     cargo build --release --locked --package wakegate-control-plane --package wakegate-scaler --package wakegate-e2e --bins
-    ENVOY_BIN=$(scripts/envoy) WRK=$(scripts/load-generator) WAKEGATE_BIN_DIR={{ target }}/release \
+    @scripts/load-generator wrk
+    @scripts/load-generator oha
+    ENVOY_BIN=$(scripts/envoy) WRK=$(scripts/load-generator wrk) OHA=$(scripts/load-generator oha) \
+        WAKEGATE_BIN_DIR={{ target }}/release \
         WAKEGATE_EMPTY_FILTER={{ target }}/wasm/wakegate_empty_filter.wasm {{ target }}/release/bench "$@"
 
 # How soon a request at zero is scaled, and an endpoint answers, on a real Kubernetes with the real KEDA

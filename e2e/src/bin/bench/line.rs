@@ -1,7 +1,7 @@
 //! One line of the table: what was measured, its figures, and whether they are what the design asks for.
 
 use serde::Serialize;
-use wakegate_e2e::stats::{Ratio, Times};
+use wakegate_e2e::stats::{Spread, Times};
 
 /// One line of the table.
 #[derive(Debug, Clone, Serialize)]
@@ -104,16 +104,21 @@ impl Line {
         self.figure(name, as_f64(n), "")
     }
 
-    /// Adds the median of ratios with its interval.
-    pub(crate) fn ratio(mut self, name: impl Into<String>, ratio: &Ratio) -> Self {
+    /// Adds a median with its interval.
+    pub(crate) fn spread(
+        mut self,
+        name: impl Into<String>,
+        spread: &Spread,
+        unit: &'static str,
+    ) -> Self {
         self.figures.push(Figure {
             name: name.into(),
-            value: ratio.median,
-            unit: "",
+            value: spread.median,
+            unit,
             interval: Some(Interval {
-                low: ratio.low,
-                high: ratio.high,
-                n: ratio.n_pairs,
+                low: spread.low,
+                high: spread.high,
+                n: spread.n,
             }),
         });
         self
@@ -220,20 +225,19 @@ pub(crate) fn as_f64(n: usize) -> f64 {
 mod tests {
     use super::*;
 
-    fn ratio(low: f64, high: f64) -> Ratio {
-        Ratio {
-            n_pairs: 10,
+    fn spread(low: f64, high: f64) -> Spread {
+        Spread {
+            n: 10,
             median: f64::midpoint(low, high),
             low,
             high,
-            all: Vec::new(),
         }
     }
 
     #[test]
     fn an_interval_meets_an_aim_as_a_whole_or_not_at_all() {
         let verdict = |low, high| {
-            let line = Line::new("part", "what").ratio("ratio", &ratio(low, high));
+            let line = Line::new("part", "what").spread("ratio", &spread(low, high), "");
             line.at_least("ratio", 0.97).verdict()
         };
         assert_eq!(verdict(0.97, 1.0), Some(Verdict::Met));
@@ -244,7 +248,7 @@ mod tests {
     #[test]
     fn an_upper_bound_is_cleared_by_the_upper_end() {
         let verdict = |low, high| {
-            let line = Line::new("part", "what").ratio("ratio", &ratio(low, high));
+            let line = Line::new("part", "what").spread("ratio", &spread(low, high), "");
             line.at_most("ratio", 1.03).verdict()
         };
         assert_eq!(verdict(1.0, 1.03), Some(Verdict::Met));

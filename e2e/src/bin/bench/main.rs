@@ -1,13 +1,21 @@
 //! `just bench`: Wakegate's figures on this machine. Ratios are of runs taken in turns, because a
 //! machine is never the same for long; what is no ratio belongs to the machine that it was taken on.
 
+mod apps;
 mod args;
+mod backend;
+mod crowd;
+mod endings;
 mod hot_path;
 mod line;
 mod load;
 mod memory;
 mod proxy;
 mod report;
+mod resources;
+mod soak;
+mod table;
+mod thaw;
 mod wake;
 
 use std::pin::Pin;
@@ -71,9 +79,9 @@ async fn main() -> Result<ExitCode> {
 fn steps(args: &Args) -> Vec<Step<'_>> {
     let mut steps = Vec::new();
     if args.wants(Part::HotPath) {
-        for &n_routes in &args.routes {
-            let name = format!("hot path, {n_routes} routes");
-            steps.push(step(name, hot_path::measure(args, n_routes)));
+        for scene in hot_path::Scene::all(args.quick) {
+            let name = format!("hot path, {} routes", scene.n_routes);
+            steps.push(step(name, hot_path::measure(args, scene)));
         }
     }
     if args.wants(Part::Wake) {
@@ -82,8 +90,20 @@ fn steps(args: &Args) -> Vec<Step<'_>> {
             wake::measure(args),
         ));
     }
+    if args.wants(Part::Endings) {
+        steps.push(step("mass endings", endings::measure(args)));
+    }
+    if args.wants(Part::Thaw) {
+        steps.push(step("thaw of one backend", thaw::one_backend(args)));
+        steps.push(step("thaw of many backends", thaw::many_backends(args)));
+    }
     if args.wants(Part::Memory) {
         steps.push(step("memory of held requests", memory::measure(args)));
+        steps.push(step("memory of tables", table::measure(args)));
+    }
+    if let Some(span) = args.soak().filter(|_| args.wants(Part::Soak)) {
+        let name = format!("soak of {} s", span.as_secs());
+        steps.push(step(name, soak::measure(span)));
     }
     steps
 }

@@ -151,7 +151,7 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wakegate_e2e::stats::Ratio;
+    use wakegate_e2e::stats::Spread;
 
     #[test]
     fn numbers_have_the_digits_that_they_deserve() {
@@ -165,15 +165,14 @@ mod tests {
 
     #[test]
     fn a_row_has_figures_aim_and_verdict() {
-        let ratio = Ratio {
-            n_pairs: 12,
+        let ratio = Spread {
+            n: 12,
             median: 0.981,
             low: 0.975,
             high: 0.99,
-            all: Vec::new(),
         };
         let line = Line::new("hot path", "requests per second")
-            .ratio("over empty", &ratio)
+            .spread("over empty", &ratio, "")
             .figure("here", 12_345.6, "/s")
             .at_least("over empty", 0.97);
         assert_eq!(
