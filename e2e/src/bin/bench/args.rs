@@ -7,6 +7,7 @@ use clap::Parser;
 use serde_json::{Value, json};
 
 use crate::proxy::Filter;
+use crate::thaw::Thaw;
 
 /// Measures Wakegate on this machine: ratios taken in one run, in turns. `just bench` builds and finds
 /// what it needs.
@@ -87,22 +88,27 @@ impl Args {
     }
 
     /// How many are held on one backend, and how many of them it serves a second.
-    pub(crate) fn thaws(&self) -> Vec<(usize, u32)> {
+    pub(crate) fn thaws(&self) -> Vec<Thaw> {
+        let thaw = |n, per_second| Thaw { n, per_second };
         if self.quick {
-            return vec![(1, 500), (1_000, 500), (1_000, 5_000)];
+            return vec![thaw(1_000, 500), thaw(1_000, 5_000)];
         }
         let rates = [50, 500, 5_000];
         let sizes = [1, 100, 1_000, 10_000];
         rates
             .into_iter()
-            .flat_map(|rate| sizes.map(|n| (n, rate)))
+            .flat_map(|rate| sizes.map(|n| thaw(n, rate)))
             .collect()
     }
 
-    pub(crate) fn n_over_backends(&self) -> usize {
-        if self.quick { 1_000 } else { 10_000 }
+    /// How many are held, and over how many backends.
+    pub(crate) fn over_backends(&self) -> (usize, usize) {
+        if self.quick {
+            (1_000, 50)
+        } else {
+            (10_000, 500)
+        }
     }
-
     /// How many requests wait when memory is looked at.
     pub(crate) fn n_waiting(&self) -> Vec<usize> {
         if self.quick {
@@ -113,7 +119,7 @@ impl Args {
 
     pub(crate) fn table_sizes(&self) -> Vec<usize> {
         if self.quick {
-            return vec![1_000];
+            return Vec::new();
         }
         vec![10_000, 50_000]
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use wakegate_e2e::{Service, Stack, eventually, free_address, until};
 
-use crate::args::Args;
 use crate::backend::Backend;
 use crate::crowd::Crowd;
 use crate::line::Line;
@@ -17,25 +16,14 @@ const PART: &str = "mass endings";
 const LIMIT: Duration = Duration::from_secs(60);
 /// Longer than it takes to ask.
 const LONG_HOLD: &str = "10m";
-/// Long enough that all are held before the first gives up, on a busy machine as well.
-const HOLD: &str = "20s";
 /// The backend that dies is as fast as it can be, and dies after so many answers.
 const RATE: u32 = 5_000;
 const N_BEFORE_DEATH: usize = 500;
 /// More connections than either of two workers takes by chance.
 const N_AFTER: usize = 16;
 
-pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
-    let n = args.n_endings();
-    Ok(vec![
-        time_out(n).await?,
-        find_nobody(n).await?,
-        find_the_dying(n).await?,
-    ])
-}
-
 /// A time-out that is shortened while they are held is over for all of them in the same moment.
-async fn time_out(n: usize) -> Result<Line> {
+pub(crate) async fn time_out(n: usize) -> Result<Vec<Line>> {
     let service = service(n, LONG_HOLD);
     let mut stack = stack(&service).await?;
     let crowd = Crowd::hold(&stack, &[service.clone()], n).await?;
@@ -45,15 +33,16 @@ async fn time_out(n: usize) -> Result<Line> {
     stack.finish().await?;
     let line = Line::new(PART, format!("{n} holds time out in the same moment"));
     let line = answers.onto(line);
-    Ok(line
+    let line = line
         .count("other than 504", answers.n_other_than(504))
         .must_be_zero("unanswered")
-        .must_be_zero("other than 504"))
+        .must_be_zero("other than 504");
+    Ok(vec![line])
 }
 
 /// The endpoint is there for the control plane and for Envoy, and nobody listens.
-async fn find_nobody(n: usize) -> Result<Line> {
-    let service = service(n, HOLD);
+pub(crate) async fn find_nobody(n: usize) -> Result<Vec<Line>> {
+    let service = service(n, hold(n));
     let mut stack = stack(&service).await?;
     let crowd = Crowd::hold(&stack, &[service.clone()], n).await?;
     let nobody = free_address()?;
@@ -62,12 +51,12 @@ async fn find_nobody(n: usize) -> Result<Line> {
     works_on(&mut stack, &service).await?;
     stack.finish().await?;
     let line = Line::new(PART, format!("{n} released to a backend that is gone"));
-    Ok(answers.onto(line).must_be_zero("unanswered"))
+    Ok(vec![answers.onto(line).must_be_zero("unanswered")])
 }
 
 /// The backend answers the probe and some requests, and dies with the others on their way.
-async fn find_the_dying(n: usize) -> Result<Line> {
-    let service = service(n, HOLD);
+pub(crate) async fn find_the_dying(n: usize) -> Result<Vec<Line>> {
+    let service = service(n, hold(n));
     let mut stack = stack(&service).await?;
     let crowd = Crowd::hold(&stack, &[service.clone()], n).await?;
     let backend = Backend::start(RATE).await?;
@@ -85,7 +74,12 @@ async fn find_the_dying(n: usize) -> Result<Line> {
     works_on(&mut stack, &service).await?;
     stack.finish().await?;
     let line = Line::new(PART, format!("{n} released to a backend that dies of it"));
-    Ok(answers.onto(line).must_be_zero("unanswered"))
+    Ok(vec![answers.onto(line).must_be_zero("unanswered")])
+}
+
+/// Long enough that all are held before the first gives up, on a busy machine as well.
+fn hold(n: usize) -> &'static str {
+    if n > 1_000 { "20s" } else { "5s" }
 }
 
 fn service(n: usize, hold_timeout: &str) -> Service {

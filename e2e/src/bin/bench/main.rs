@@ -14,6 +14,7 @@ mod proxy;
 mod report;
 mod resources;
 mod soak;
+mod subscriber;
 mod table;
 mod thaw;
 mod wake;
@@ -91,15 +92,27 @@ fn steps(args: &Args) -> Vec<Step<'_>> {
         ));
     }
     if args.wants(Part::Endings) {
-        steps.push(step("mass endings", endings::measure(args)));
+        let n = args.n_endings();
+        steps.push(step(format!("{n} time out"), endings::time_out(n)));
+        steps.push(step(format!("{n} find nobody"), endings::find_nobody(n)));
+        steps.push(step(
+            format!("{n} find the dying"),
+            endings::find_the_dying(n),
+        ));
     }
     if args.wants(Part::Thaw) {
-        steps.push(step("thaw of one backend", thaw::one_backend(args)));
+        for thaw in args.thaws() {
+            let name = format!("thaw of {} at {} a second", thaw.n, thaw.per_second);
+            steps.push(step(name, thaw::one_backend(thaw)));
+        }
         steps.push(step("thaw of many backends", thaw::many_backends(args)));
     }
     if args.wants(Part::Memory) {
         steps.push(step("memory of held requests", memory::measure(args)));
-        steps.push(step("memory of tables", table::measure(args)));
+        for n_routes in args.table_sizes() {
+            let name = format!("memory of a table of {n_routes} routes");
+            steps.push(step(name, table::measure(args, n_routes)));
+        }
     }
     if let Some(span) = args.soak().filter(|_| args.wants(Part::Soak)) {
         let name = format!("soak of {} s", span.as_secs());

@@ -28,24 +28,19 @@ struct Bytes {
     wasm: f64,
 }
 
-pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
+pub(crate) async fn measure(args: &Args, n_routes: usize) -> Result<Vec<Line>> {
     let empty = bytes_with(args, 1).await?;
-    let mut lines = Vec::new();
-    for n_routes in args.table_sizes() {
-        let full = bytes_with(args, n_routes).await?;
-        let n = as_f64(n_routes);
-        let resident = full.resident - empty.resident;
-        let wasm = full.wasm - empty.wasm;
-        let what = format!("a table of {n_routes} routes in a proxy with one worker");
-        lines.push(
-            Line::new("memory", what)
-                .figure("per route and VM", resident / n / N_VMS, "B")
-                .figure("of that wasm memory", wasm / n / N_VMS, "B")
-                .figure("resident in all", resident / 1e6, "MB")
-                .figure("wasm memory in all", wasm / 1e6, "MB"),
-        );
-    }
-    Ok(lines)
+    let full = bytes_with(args, n_routes).await?;
+    let n = as_f64(n_routes);
+    let resident = full.resident - empty.resident;
+    let wasm = full.wasm - empty.wasm;
+    let what = format!("a table of {n_routes} routes in a proxy with one worker");
+    let line = Line::new("memory", what)
+        .figure("per route and VM", resident / n / N_VMS, "B")
+        .figure("of that wasm memory", wasm / n / N_VMS, "B")
+        .figure("resident in all", resident / 1e6, "MB")
+        .figure("wasm memory in all", wasm / 1e6, "MB");
+    Ok(vec![line])
 }
 
 async fn bytes_with(args: &Args, n_routes: usize) -> Result<Bytes> {

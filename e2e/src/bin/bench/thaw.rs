@@ -26,25 +26,16 @@ const N_OF_AIM: usize = 10_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// For what is held over many backends.
-const N_BACKENDS: usize = 500;
 const RATE_OF_MANY: u32 = 5_000;
 
 /// So many held on one backend that serves so many a second.
 #[derive(Debug, Clone, Copy)]
-struct Thaw {
-    n: usize,
-    per_second: u32,
+pub(crate) struct Thaw {
+    pub(crate) n: usize,
+    pub(crate) per_second: u32,
 }
 
-pub(crate) async fn one_backend(args: &Args) -> Result<Vec<Line>> {
-    let mut lines = Vec::new();
-    for (n, per_second) in args.thaws() {
-        lines.push(thaw(Thaw { n, per_second }).await?);
-    }
-    Ok(lines)
-}
-
-async fn thaw(thaw: Thaw) -> Result<Line> {
+pub(crate) async fn one_backend(thaw: Thaw) -> Result<Vec<Line>> {
     let service = service("shop", thaw.n);
     let stack = stack([service.clone()]).await?;
     let crowd = Crowd::hold(&stack, &[service.clone()], thaw.n).await?;
@@ -71,11 +62,12 @@ async fn thaw(thaw: Thaw) -> Result<Line> {
             thaw.ideal().as_secs_f64() / took.as_secs_f64(),
             "",
         );
-    Ok(if thaw.n >= N_OF_AIM {
+    let line = if thaw.n >= N_OF_AIM {
         line.at_least("ideal/took", AIM)
     } else {
         line
-    })
+    };
+    Ok(vec![line])
 }
 
 impl Thaw {
@@ -88,8 +80,8 @@ impl Thaw {
 
 /// Many held over many backends, which wake one after the other in random order.
 pub(crate) async fn many_backends(args: &Args) -> Result<Vec<Line>> {
-    let n = args.n_over_backends();
-    let services: Vec<_> = (0..N_BACKENDS.min(n))
+    let (n, n_backends) = args.over_backends();
+    let services: Vec<_> = (0..n_backends)
         .map(|index| service(&format!("app-{index}"), n))
         .collect();
     let stack = stack(services.clone()).await?;
