@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// How long the soak goes on, in minutes; 10 when nothing is said, none in a quick run.
     #[arg(long, value_name = "MINUTES")]
     pub(crate) soak: Option<u64>,
+    /// Only these thaws, as `HELD@PER_SECOND`.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) thaws: Vec<Thaw>,
     /// Makes what is random the same again.
     #[arg(long, default_value_t = rand::random())]
     pub(crate) seed: u64,
@@ -89,9 +92,12 @@ impl Args {
 
     /// How many are held on one backend, and how many of them it serves a second.
     pub(crate) fn thaws(&self) -> Vec<Thaw> {
+        if !self.thaws.is_empty() {
+            return self.thaws.clone();
+        }
         let thaw = |n, per_second| Thaw { n, per_second };
         if self.quick {
-            return vec![thaw(1_000, 500), thaw(1_000, 5_000)];
+            return vec![thaw(1_000, 5_000)];
         }
         let rates = [50, 500, 5_000];
         let sizes = [1, 100, 1_000, 10_000];
@@ -112,7 +118,7 @@ impl Args {
     /// How many requests wait when memory is looked at.
     pub(crate) fn n_waiting(&self) -> Vec<usize> {
         if self.quick {
-            return vec![1_000, 5_000];
+            return vec![1_000];
         }
         vec![1_000, 5_000, 20_000]
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -15,8 +16,11 @@ use crate::line::{Line, as_f64};
 /// Several for each worker, so that every worker has some.
 const N_CONNECTIONS: usize = 16;
 
+/// What [`pass`] keeps under way on each connection: 256 in all, as much as a thaw may have.
+const N_AT_ONCE: usize = 16;
+
 /// To get ten thousand requests into Envoy on a busy machine.
-const ARRIVE_LIMIT: Duration = Duration::from_secs(60);
+const ARRIVE_LIMIT: Duration = Duration::from_mins(1);
 
 /// Requests under way.
 #[derive(Debug)]
@@ -83,6 +87,37 @@ impl Crowd {
             answers,
         }
     }
+}
+
+/// Sends `n` requests to a service that is awake, as many at a time as a thaw may have under way, and says how
+/// long that took: what these clients, this Envoy and this backend can do without a hold.
+pub(crate) async fn pass(address: SocketAddr, service: &Service, n: usize) -> Result<Duration> {
+    let url: Arc<str> = service.url("/").into();
+    let each = n.div_ceil(N_CONNECTIONS * N_AT_ONCE);
+    let mut tasks = JoinSet::new();
+    let began = Instant::now();
+    for _ in 0..N_CONNECTIONS {
+        let connection = Arc::new(H2::open(address).await?);
+        for _ in 0..N_AT_ONCE {
+            tasks.spawn(one_after_the_other(
+                Arc::clone(&connection),
+                Arc::clone(&url),
+                each,
+            ));
+        }
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.context("a client ends")??;
+    }
+    Ok(began.elapsed())
+}
+
+async fn one_after_the_other(connection: Arc<H2>, url: Arc<str>, n: usize) -> Result<()> {
+    for _ in 0..n {
+        let answer = read(connection.send(get(&url)?).await?).await?;
+        ensure!(answer.status == 200, "answered with {}", answer.status);
+    }
+    Ok(())
 }
 
 async fn answered(request: Pending) -> Option<Answered> {

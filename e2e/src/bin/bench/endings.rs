@@ -13,7 +13,7 @@ use crate::line::Line;
 const PART: &str = "mass endings";
 
 /// Time for all answers, beyond the hold time-out.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// Longer than it takes to ask.
 const LONG_HOLD: &str = "10m";
 /// The backend that dies is as fast as it can be, and dies after so many answers.
@@ -26,7 +26,7 @@ const N_AFTER: usize = 16;
 pub(crate) async fn time_out(n: usize) -> Result<Vec<Line>> {
     let service = service(n, LONG_HOLD);
     let mut stack = stack(&service).await?;
-    let crowd = Crowd::hold(&stack, &[service.clone()], n).await?;
+    let crowd = Crowd::hold(&stack, std::slice::from_ref(&service), n).await?;
     stack.manifests.put_route(&self::service(n, "1ms"))?;
     let answers = crowd.answers(LIMIT).await;
     works_on(&mut stack, &service).await?;
@@ -44,7 +44,7 @@ pub(crate) async fn time_out(n: usize) -> Result<Vec<Line>> {
 pub(crate) async fn find_nobody(n: usize) -> Result<Vec<Line>> {
     let service = service(n, hold(n));
     let mut stack = stack(&service).await?;
-    let crowd = Crowd::hold(&stack, &[service.clone()], n).await?;
+    let crowd = Crowd::hold(&stack, std::slice::from_ref(&service), n).await?;
     let nobody = free_address()?;
     stack.manifests.put_endpoint(&service, Some(nobody))?;
     let answers = crowd.answers(LIMIT).await;
@@ -58,18 +58,18 @@ pub(crate) async fn find_nobody(n: usize) -> Result<Vec<Line>> {
 pub(crate) async fn find_the_dying(n: usize) -> Result<Vec<Line>> {
     let service = service(n, hold(n));
     let mut stack = stack(&service).await?;
-    let crowd = Crowd::hold(&stack, &[service.clone()], n).await?;
+    let crowd = Crowd::hold(&stack, std::slice::from_ref(&service), n).await?;
     let backend = Backend::start(RATE).await?;
     stack
         .manifests
         .put_endpoint(&service, Some(backend.address()))?;
-    let dies = async {
+    let death = async {
         let so_many = || (backend.n_arrived() >= N_BEFORE_DEATH.min(n / 2)).then_some(());
         let seen = until(LIMIT, "the thaw has begun", so_many).await;
         drop(backend);
         seen
     };
-    let (answers, died) = tokio::join!(crowd.answers(LIMIT), dies);
+    let (answers, died) = tokio::join!(crowd.answers(LIMIT), death);
     died?;
     works_on(&mut stack, &service).await?;
     stack.finish().await?;

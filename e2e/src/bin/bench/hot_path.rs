@@ -2,8 +2,6 @@
 
 mod contest;
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use wakegate_e2e::client::Version;
 use wakegate_e2e::stats::{Spread, median};
@@ -17,8 +15,6 @@ const PART: &str = "hot path";
 
 /// Traffic goes to so many hosts, whatever the size of the table: as in life, a few of many are busy.
 const N_BUSY_HOSTS: usize = 100;
-/// Until V8 has optimised what is called often.
-const WARM_UP: Duration = Duration::from_secs(2);
 
 /// What the design asks for, as ratios of requests per second and of CPU per request.
 const OVER_EMPTY: (f64, f64) = (0.97, 1.03);
@@ -73,7 +69,7 @@ impl Scene {
         };
         if is_quick {
             let [first, ..] = gets;
-            return vec![scene(1_000, &gets, &[first])];
+            return vec![scene(1_000, &[first], &[first])];
         }
         vec![
             scene(1, &gets, &gets),
@@ -104,8 +100,10 @@ pub(crate) async fn measure(args: &Args, scene: Scene) -> Result<Vec<Line>> {
 }
 
 async fn closed(args: &Args, contest: &Contest, load: &Load, kind: Kind) -> Result<Runs<Run>> {
+    // Until V8 has optimised what is called often.
     for proxy in &contest.proxies {
-        load.closed(kind, proxy.address(), WARM_UP).await?;
+        load.closed(kind, proxy.address(), args.round_span())
+            .await?;
     }
     in_turns(args.n_rounds(), async |at| {
         let proxy = contest.proxies.get(at).context("there are three")?;

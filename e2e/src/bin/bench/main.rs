@@ -94,7 +94,9 @@ fn steps(args: &Args) -> Vec<Step<'_>> {
     if args.wants(Part::Endings) {
         let n = args.n_endings();
         steps.push(step(format!("{n} time out"), endings::time_out(n)));
-        steps.push(step(format!("{n} find nobody"), endings::find_nobody(n)));
+        if !args.quick {
+            steps.push(step(format!("{n} find nobody"), endings::find_nobody(n)));
+        }
         steps.push(step(
             format!("{n} find the dying"),
             endings::find_the_dying(n),

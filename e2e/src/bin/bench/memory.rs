@@ -23,7 +23,7 @@ const PART: &str = "memory";
 /// Held before those that count: what the allocators had left over is used up by them.
 const N_FIRST: usize = 1_000;
 const N_CONNECTIONS: usize = 10;
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const CORE: usize = 0;
 /// What the design asks for, in bytes for each request beyond what a paused stream takes.
 const SHARE: f64 = 1_024.0;

@@ -2,9 +2,10 @@
 //! default circuit breakers, against what the backend can serve.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
@@ -13,8 +14,9 @@ use wakegate_e2e::{Service, Stack};
 
 use crate::args::Args;
 use crate::backend::Backend;
-use crate::crowd::{Answers, Crowd};
+use crate::crowd::{Answers, Crowd, pass};
 use crate::line::{Line, as_f64};
+use crate::resources;
 
 const PART: &str = "thaw";
 
@@ -22,8 +24,13 @@ const PART: &str = "thaw";
 const AIM: f64 = 0.8;
 const N_OF_AIM: usize = 10_000;
 
+/// The same number of requests without a hold is worth the time when there are many, and not too many for
+/// the backend: it says what the machine can do.
+const WORTH_COMPARING: usize = 1_000;
+const COMPARED_UP_TO: Duration = Duration::from_secs(30);
+
 /// What is waited for beyond what the ideal takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// For what is held over many backends.
 const RATE_OF_MANY: u32 = 5_000;
@@ -38,36 +45,62 @@ pub(crate) struct Thaw {
 pub(crate) async fn one_backend(thaw: Thaw) -> Result<Vec<Line>> {
     let service = service("shop", thaw.n);
     let stack = stack([service.clone()]).await?;
-    let crowd = Crowd::hold(&stack, &[service.clone()], thaw.n).await?;
+    let crowd = Crowd::hold(&stack, std::slice::from_ref(&service), thaw.n).await?;
     let backend = Backend::start(thaw.per_second).await?;
+    let pid = stack.envoy()?.process().pid();
+    let cpu_before = resources::cpu_time(pid)?;
     let woken = Instant::now();
     stack
         .manifests
         .put_endpoint(&service, Some(backend.address()))?;
     let answers = crowd.answers(thaw.ideal() + PATIENCE).await;
     let took = answers.last()? - woken;
+    let cpu = resources::cpu_time(pid)?.saturating_sub(cpu_before);
     let lost = stack.counted("lost_total").await?;
+    let arrivals = backend.arrivals();
+    let awake = if thaw.n >= WORTH_COMPARING && thaw.ideal() <= COMPARED_UP_TO {
+        Some(pass(stack.address()?, &service, thaw.n).await?)
+    } else {
+        None
+    };
     stack.finish().await?;
     let what = format!(
         "{} held, a backend that serves {} a second",
         thaw.n, thaw.per_second
     );
-    let line = delivered(Line::new(PART, what), &answers, &backend.arrivals());
+    let line = delivered(Line::new(PART, what), &answers, &arrivals);
     let line = line
         .count("lost on release", usize::try_from(lost)?)
         .figure("took", took.as_secs_f64(), "s")
+        .figure("Envoy used", cpu.as_secs_f64(), "s of CPU")
         .figure("ideal", thaw.ideal().as_secs_f64(), "s")
         .figure(
             "ideal/took",
             thaw.ideal().as_secs_f64() / took.as_secs_f64(),
             "",
         );
+    let line = match awake {
+        Some(awake) => line.figure("took when awake", awake.as_secs_f64(), "s"),
+        None => line,
+    };
     let line = if thaw.n >= N_OF_AIM {
         line.at_least("ideal/took", AIM)
     } else {
         line
     };
     Ok(vec![line])
+}
+
+impl FromStr for Thaw {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (n, per_second) = text.split_once('@').context("HELD@PER_SECOND")?;
+        Ok(Self {
+            n: n.parse().context("how many are held")?,
+            per_second: per_second.parse().context("how many are served")?,
+        })
+    }
 }
 
 impl Thaw {
