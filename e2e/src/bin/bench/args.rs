@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// How long the soak goes on, in minutes; 10 when nothing is said, none in a quick run.
     #[arg(long, value_name = "MINUTES")]
     pub(crate) soak: Option<u64>,
+    /// How often each of what is compared runs on the hot path.
+    #[arg(long)]
+    pub(crate) rounds: Option<usize>,
     /// Only these thaws, as `HELD@PER_SECOND`.
     #[arg(long, value_delimiter = ',')]
     pub(crate) thaws: Vec<Thaw>,
@@ -71,7 +74,8 @@ impl Args {
     }
 
     pub(crate) fn n_rounds(&self) -> usize {
-        if self.quick { 2 } else { 12 }
+        let by_default = if self.quick { 2 } else { 12 };
+        self.rounds.unwrap_or(by_default)
     }
 
     pub(crate) fn round_span(&self) -> Duration {

@@ -3,6 +3,9 @@
 use serde::Serialize;
 use wakegate_e2e::stats::{Spread, Times};
 
+/// All of six values lie on one side of the true median in 3 of 100 cases; of five, in 6.
+const LEAST_VALUES: usize = 6;
+
 /// One line of the table.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Line {
@@ -184,6 +187,10 @@ impl Line {
 
 impl Figure {
     fn against(&self, aim: &Aim) -> Verdict {
+        // Fewer leave the true median outside of all of them too often to say anything.
+        if self.interval.is_some_and(|it| it.n < LEAST_VALUES) {
+            return Verdict::Unresolved;
+        }
         let (low, high) = self
             .interval
             .map_or((self.value, self.value), |it| (it.low, it.high));
@@ -243,6 +250,17 @@ mod tests {
         assert_eq!(verdict(0.97, 1.0), Some(Verdict::Met));
         assert_eq!(verdict(0.96, 0.98), Some(Verdict::Unresolved));
         assert_eq!(verdict(0.90, 0.96), Some(Verdict::Missed));
+    }
+
+    #[test]
+    fn a_few_values_resolve_nothing() {
+        let few = Spread {
+            n: 5,
+            ..spread(0.99, 1.0)
+        };
+        let line = Line::new("part", "what").spread("ratio", &few, "");
+        let line = line.at_least("ratio", 0.97);
+        assert_eq!(line.verdict(), Some(Verdict::Unresolved));
     }
 
     #[test]

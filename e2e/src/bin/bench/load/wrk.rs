@@ -18,7 +18,8 @@ function init(args)
   local body
   if args[1] == "POST" then body = io.open(args[3], "rb"):read("*a") end
   for host in io.lines(args[2]) do
-    headers["host"] = host
+    -- With this spelling, or wrk adds one of its own.
+    headers["Host"] = host
     requests[#requests + 1] = wrk.format(args[1], "TARGET", headers, body)
   end
 end
