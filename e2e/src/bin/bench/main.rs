@@ -2,12 +2,14 @@
 //! machine is never the same for long; what is no ratio belongs to the machine that it was taken on.
 
 mod args;
+mod cluster;
 mod hot_path;
 mod line;
 mod load;
 mod memory;
 mod proxy;
 mod report;
+mod scale;
 mod wake;
 
 use std::pin::Pin;
@@ -84,6 +86,24 @@ fn steps(args: &Args) -> Vec<Step<'_>> {
     }
     if args.wants(Part::Memory) {
         steps.push(step("memory of held requests", memory::measure(args)));
+    }
+    if args.wants(Part::FanOut) {
+        let name = "many workers of one control plane";
+        steps.push(step(name, scale::fan_out::measure(args)));
+    }
+    if args.wants(Part::Scaler) {
+        steps.push(step(
+            "many workers of one scaler",
+            scale::scaler::measure(args),
+        ));
+    }
+    if args.wants(Part::FirstSync) {
+        let name = "many objects on an API server";
+        steps.push(step(name, scale::first_sync::measure(args)));
+    }
+    if args.wants(Part::Cluster) {
+        let name = "wakes and endpoints on Kubernetes, with KEDA";
+        steps.push(step(name, cluster::measure(args)));
     }
     steps
 }
