@@ -168,6 +168,11 @@ impl Daemon {
         self.process.is_some()
     }
 
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
     /// Where it listens.
     pub fn addresses(&self) -> Addresses {
         self.addresses

@@ -66,11 +66,38 @@ pub(crate) enum Part {
     Memory,
     /// Memory over time.
     Soak,
+    /// Many workers of one control plane: a change to all of them, all of them at once.
+    FanOut,
+    /// Many workers of one scaler, and very many ScaledObjects.
+    Scaler,
+    /// Very many objects on a real API server.
+    FirstSync,
+    /// From zero on a real API server with the real KEDA.
+    Cluster,
+}
+
+impl Part {
+    /// Whether it runs where `scripts/bench` has put it: with Kubernetes, which is no part of a quick look unless it
+    /// is named.
+    fn needs_kubernetes(self) -> bool {
+        match self {
+            Self::FirstSync | Self::Cluster => true,
+            Self::HotPath
+            | Self::Wake
+            | Self::Endings
+            | Self::Thaw
+            | Self::Memory
+            | Self::Soak
+            | Self::FanOut
+            | Self::Scaler => false,
+        }
+    }
 }
 
 impl Args {
     pub(crate) fn wants(&self, part: Part) -> bool {
-        self.only.is_empty() || self.only.contains(&part)
+        let is_usual = !(self.quick && part.needs_kubernetes());
+        (self.only.is_empty() && is_usual) || self.only.contains(&part)
     }
 
     pub(crate) fn n_rounds(&self) -> usize {

@@ -4,6 +4,7 @@
 mod apps;
 mod args;
 mod backend;
+mod cluster;
 mod crowd;
 mod endings;
 mod hot_path;
@@ -13,6 +14,7 @@ mod memory;
 mod proxy;
 mod report;
 mod resources;
+mod scale;
 mod soak;
 mod subscriber;
 mod table;
@@ -119,6 +121,24 @@ fn steps(args: &Args) -> Vec<Step<'_>> {
     if let Some(span) = args.soak().filter(|_| args.wants(Part::Soak)) {
         let name = format!("soak of {} s", span.as_secs());
         steps.push(step(name, soak::measure(span)));
+    }
+    if args.wants(Part::FanOut) {
+        let name = "many workers of one control plane";
+        steps.push(step(name, scale::fan_out::measure(args)));
+    }
+    if args.wants(Part::Scaler) {
+        steps.push(step(
+            "many workers of one scaler",
+            scale::scaler::measure(args),
+        ));
+    }
+    if args.wants(Part::FirstSync) {
+        let name = "many objects on an API server";
+        steps.push(step(name, scale::first_sync::measure(args)));
+    }
+    if args.wants(Part::Cluster) {
+        let name = "wakes and endpoints on Kubernetes, with KEDA";
+        steps.push(step(name, cluster::measure(args)));
     }
     steps
 }
