@@ -107,13 +107,15 @@ async fn changes(
         objects.are_scaled(sizes.n_routes).await?;
     }
     let n_changes = if args.quick { 500 } else { 3_000 };
+    // None of those that were made with no worker are made again.
+    let first = if n_workers > 0 { n_changes } else { 0 };
     let watching = async {
         while watchers.next().await.is_ok() {}
         std::future::pending::<Result<Vec<f64>>>().await
     };
     let (began, before) = (Instant::now(), usage::cpu_time(control_plane)?);
     let acknowledged = tokio::select! {
-        written = objects.change(n_changes, sizes.n_routes) => written?,
+        written = objects.change((first, n_changes), sizes.n_routes) => written?,
         never = watching => never?,
     };
     let cpu = usage::cpu_time(control_plane)?.saturating_sub(before);
@@ -222,10 +224,11 @@ impl Objects {
 
     /// Makes so many endpoints ready or unready, one after the other at a steady pace; how long the API server
     /// took for each, in milliseconds.
-    async fn change(&self, n_changes: u32, n_routes: usize) -> Result<Vec<f64>> {
+    async fn change(&self, (first, n_changes): (u32, u32), n_routes: usize) -> Result<Vec<f64>> {
         let mut ticks = time::interval(Duration::from_secs(1) / RATE);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        let paced = stream::unfold((ticks, 0_usize), async |(mut ticks, at)| {
+        let first = usize::try_from(first)?;
+        let paced = stream::unfold((ticks, first), async |(mut ticks, at)| {
             ticks.tick().await;
             Some((at, (ticks, at + 1)))
         });
