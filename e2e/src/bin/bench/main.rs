@@ -80,6 +80,13 @@ async fn main() -> Result<ExitCode> {
 
 /// All that is to be measured, in order.
 fn steps(args: &Args) -> Vec<Step<'_>> {
+    let mut steps = of_requests(args);
+    steps.extend(of_what_is_held(args));
+    steps.extend(of_daemons(args));
+    steps
+}
+
+fn of_requests(args: &Args) -> Vec<Step<'_>> {
     let mut steps = Vec::new();
     if args.wants(Part::HotPath) {
         for scene in hot_path::Scene::all(args.quick) {
@@ -93,6 +100,11 @@ fn steps(args: &Args) -> Vec<Step<'_>> {
             wake::measure(args),
         ));
     }
+    steps
+}
+
+fn of_what_is_held(args: &Args) -> Vec<Step<'_>> {
+    let mut steps = Vec::new();
     if args.wants(Part::Endings) {
         let n = args.n_endings();
         steps.push(step(format!("{n} time out"), endings::time_out(n)));
@@ -122,6 +134,11 @@ fn steps(args: &Args) -> Vec<Step<'_>> {
         let name = format!("soak of {} s", span.as_secs());
         steps.push(step(name, soak::measure(span)));
     }
+    steps
+}
+
+fn of_daemons(args: &Args) -> Vec<Step<'_>> {
+    let mut steps = Vec::new();
     if args.wants(Part::FanOut) {
         let name = "many workers of one control plane";
         steps.push(step(name, scale::fan_out::measure(args)));
