@@ -88,21 +88,12 @@ gen:
 bench *args: wasm envoy
     scripts/wasm wakegate-empty-filter wakegate_empty_filter
     cargo build --release --locked --package wakegate-control-plane --package wakegate-scaler --package wakegate-e2e --bins
-    ENVOY_BIN=$(scripts/envoy) WRK=$(scripts/load-generator) WAKEGATE_BIN_DIR={{ target }}/release \
-        WAKEGATE_EMPTY_FILTER={{ target }}/wasm/wakegate_empty_filter.wasm {{ target }}/release/bench "$@"
+    WAKEGATE_BIN_DIR={{ target }}/release WAKEGATE_EMPTY_FILTER={{ target }}/wasm/wakegate_empty_filter.wasm scripts/bench "$@"
 
 # Faults of every kind under traffic of which every answer is checked; `--quick` for some of them, `--list`
 [group('test')]
 chaos *args: programs wasm envoy
     ENVOY_BIN=$(scripts/envoy) LIBFAKETIME=$(scripts/faketime) {{ target }}/debug/chaos --output {{ target }}/chaos "$@"
-
-# How soon a request at zero is scaled, and an endpoint answers, on a real Kubernetes with the real KEDA
-[group('build')]
-bench-kube *args: kube-tools wasm envoy
-    cargo build --release --locked --package wakegate-control-plane --package wakegate-scaler --package wakegate-e2e --bins
-    KUBEBUILDER_ASSETS=$(scripts/kubernetes) KEDA_BIN_DIR=$(scripts/keda) KEDA_MANIFESTS=$(scripts/keda --manifests) \
-        GATEWAY_API_CRDS=$(scripts/gateway-api) ENVOY_BIN=$(scripts/envoy) WAKEGATE_BIN_DIR={{ target }}/release \
-        scripts/in-namespace {{ target }}/release/bench-kube "$@"
 
 [private]
 programs:

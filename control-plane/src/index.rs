@@ -92,6 +92,18 @@ pub struct Index {
     /// What the source found before any object was made.
     source_findings: Vec<Finding>,
     table: Table,
+    renewed: Renewed,
+}
+
+/// What the last changes made new: what they cost, whatever the size of the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Renewed {
+    /// Objects with routes that were read again.
+    pub routes: usize,
+    /// Services.
+    pub services: usize,
+    /// Workloads.
+    pub workloads: usize,
 }
 
 /// What is to be made new.
@@ -134,8 +146,10 @@ impl Index {
         if self.gateways().are_checked() != were_checked {
             dirty.routes.extend(self.routes.keys().cloned());
         }
+        let mut renewed = Renewed::default();
         for id in std::mem::take(&mut dirty.routes) {
             self.renew_route(&id, &mut dirty);
+            renewed.routes += 1;
         }
         let near = self.passed.overlapping_any(&dirty.held_zones);
         for id in near.union(&dirty.shown) {
@@ -143,10 +157,13 @@ impl Index {
         }
         for id in std::mem::take(&mut dirty.services) {
             self.renew_service(&id, &mut dirty);
+            renewed.services += 1;
         }
         for id in std::mem::take(&mut dirty.workloads) {
             self.renew_workload(&id);
+            renewed.workloads += 1;
         }
+        self.renewed = renewed;
         for id in std::mem::take(&mut dirty.policies) {
             self.renew_policy(&id);
         }
@@ -162,6 +179,11 @@ impl Index {
     /// The table as it is.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.table.snapshot()
+    }
+
+    /// What the last changes made new.
+    pub fn renewed(&self) -> Renewed {
+        self.renewed
     }
 
     /// Objects of each kind.

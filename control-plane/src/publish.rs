@@ -63,6 +63,7 @@ impl Publisher {
         tracing::debug!(
             n_changes,
             sequence = snapshot.sequence,
+            renewed = ?self.index.renewed(),
             ?took,
             "table changed"
         );
@@ -72,6 +73,10 @@ impl Publisher {
 
     /// Each finding once when it comes, and once when it is gone.
     fn log_findings(&mut self, snapshot: &Snapshot) {
+        // Hardly ever does a change of an endpoint find anything.
+        if Arc::ptr_eq(&self.found, &snapshot.findings) {
+            return;
+        }
         for Finding {
             object,
             field,

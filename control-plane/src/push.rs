@@ -7,26 +7,31 @@ mod acks;
 mod chunks;
 mod peer_seat;
 mod scope;
+mod service;
 mod standings;
 mod subscription;
+mod update;
 mod view;
 mod workers;
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use futures::{Stream, stream};
+use futures::stream;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status, Streaming};
 use wakegate_runtime::{Clients, NoPlace, clients::Limits};
-use wakegate_wire::v1::{self, routes_server::Routes, routes_server::RoutesServer, watch_request};
+use wakegate_wire::v1::{self, watch_request};
 
 pub use self::acks::{Acks, Applied};
+pub use self::service::RoutesService;
 pub use self::workers::{WorkerReport, Workers};
 
 pub(crate) use self::peer_seat::PeerSeat;
 
-use self::{scope::Scope, subscription::Subscription, view::Views, workers::Seat};
+use self::{
+    scope::Scope, service::Updates, subscription::Subscription, view::Views, workers::Seat,
+};
 use crate::{
     metrics::Metrics,
     refusals::{Reason, is_garbage},
@@ -41,9 +46,6 @@ const PROTOCOL: u32 = 1;
 
 /// How long a new stream may take to say who it is.
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
-
-/// A subscriber says little: a hello, and acks.
-const MAX_REQUEST_BYTES: usize = 64 << 10;
 
 /// The longest name that a subscriber may give itself.
 const MAX_NAME: usize = 256;
@@ -104,19 +106,14 @@ impl Push {
     }
 
     /// The gRPC service.
-    pub fn into_service(self) -> RoutesServer<Self> {
-        RoutesServer::new(self).max_decoding_message_size(MAX_REQUEST_BYTES)
+    pub fn into_service(self) -> RoutesService {
+        RoutesService::new(self)
     }
-}
-
-#[tonic::async_trait]
-impl Routes for Push {
-    type WatchStream = Pin<Box<dyn Stream<Item = Result<v1::WatchResponse, Status>> + Send>>;
 
     async fn watch(
         &self,
         request: Request<Streaming<v1::WatchRequest>>,
-    ) -> Result<Response<Self::WatchStream>, Status> {
+    ) -> Result<Response<Updates>, Status> {
         let place = self.shared.clients.admit(request.remote_addr());
         let place = place.map_err(|full| {
             let reason = match full {
@@ -151,9 +148,7 @@ impl Routes for Push {
         let updates = self.shared.clients.guard(place, updates);
         Ok(Response::new(Box::pin(updates)))
     }
-}
 
-impl Push {
     /// Hears who it is.
     async fn open(&self, mut inbound: Streaming<v1::WatchRequest>) -> Result<Subscription, Status> {
         let first = timeout(HELLO_LIMIT, inbound.message())

@@ -18,8 +18,12 @@ use crate::{
     wanted::{PolicyVerdict, WantedScaledObject},
 };
 
-/// Changes that a snapshot remembers. A subscriber further behind gets everything.
-pub const HISTORY: usize = 64;
+/// Changes that are remembered. A subscriber further behind gets everything: at a hundred changes in a second this
+/// is as long as it may take for its ack, so that who is slow is not sent whole tables one after the other.
+const HISTORY: usize = 1_024;
+
+/// Ids that these changes may name together, each at about 100 bytes.
+const HISTORY_IDS: usize = 100_000;
 
 /// A map of which two versions share all but what differs: subscribers keep the last one while the next is
 /// made, and one change among many thousand entries must not copy them.
@@ -40,6 +44,8 @@ pub struct Snapshot {
     pub workloads: Map<Arc<str>, Entity<v1::Workload>>,
     /// The ScaledObjects that should be there, by the workload's id.
     pub scaled_objects: Map<Arc<str>, WantedScaledObject>,
+    /// The snapshot in which any of them came, went or differed last.
+    pub scaled_objects_since: u64,
     /// What became of each WakePolicy.
     pub policies: Map<ObjectId, PolicyVerdict>,
     /// The endpoints of every Service, routed to or not.
@@ -142,6 +148,30 @@ impl Changed {
     }
 }
 
+/// Changes in a row, the newest last.
+pub trait Remembered {
+    /// How many ids it names.
+    fn n_ids(&self) -> usize;
+}
+
+/// Adds what is the newest, and forgets the oldest beyond what is remembered.
+pub fn remember<T: Remembered>(recent: &mut VecDeque<T>, newest: T) {
+    recent.push_back(newest);
+    let mut n_ids: usize = recent.iter().map(Remembered::n_ids).sum();
+    while recent.len() > HISTORY || n_ids > HISTORY_IDS {
+        let Some(oldest) = recent.pop_front() else {
+            return;
+        };
+        n_ids -= oldest.n_ids();
+    }
+}
+
+impl Remembered for Arc<Changed> {
+    fn n_ids(&self) -> usize {
+        self.routes.len() + self.backends.len() + self.workloads.len() + self.services.len()
+    }
+}
+
 impl<M: Message> Entity<M> {
     /// Measures and digests a message.
     pub fn new(tag: Tag, message: M) -> Self {
@@ -176,6 +206,16 @@ impl Version {
     }
 }
 
+impl Version {
+    /// A version as it is written; none for what none is written as.
+    pub fn parse(text: &str) -> Option<Self> {
+        // A sign would do for the number.
+        let is_whole = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u128::from_str_radix(text, 16).ok()?;
+        is_whole.then_some(Self(number))
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
@@ -188,6 +228,43 @@ impl Tag {
             Self::Route => b'r',
             Self::Backend => b'b',
             Self::Workload => b'w',
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(n_routes: usize) -> Arc<Changed> {
+        let ids = (0..n_routes).map(|n| RouteId::from(n.to_string().as_str()));
+        Arc::new(Changed {
+            routes: ids.collect(),
+            ..Changed::default()
+        })
+    }
+
+    #[test]
+    fn many_small_changes_are_remembered_and_few_large_ones() {
+        let (mut small, mut large) = (VecDeque::new(), VecDeque::new());
+        for _ in 0..2 * HISTORY {
+            remember(&mut small, changed(1));
+        }
+        assert_eq!(small.len(), HISTORY);
+        for _ in 0..4 {
+            remember(&mut large, changed(HISTORY_IDS / 2));
+        }
+        assert_eq!(large.len(), 2);
+        remember(&mut large, changed(HISTORY_IDS + 1));
+        assert!(large.is_empty());
+    }
+
+    #[test]
+    fn a_version_is_read_as_it_is_written() {
+        let version = Version(0xab << 64);
+        assert_eq!(Version::parse(&version.to_string()), Some(version));
+        for wrong in ["", "0", "+0000000000000000000000000000000", "newest"] {
+            assert_eq!(Version::parse(wrong), None, "{wrong}");
         }
     }
 }

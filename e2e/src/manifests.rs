@@ -184,6 +184,22 @@ impl Manifests {
         self.put_route(service)
     }
 
+    /// Writes the Services of many sleeping Deployments with their routes into one file, and each one's
+    /// EndpointSlice into a file of its own, so that a change of one does not read the others again.
+    pub fn put_together(&self, file: &str, services: &[Service]) -> Result<()> {
+        let all = services.iter().flat_map(|service| {
+            [
+                service.service_yaml(),
+                service.deployment_yaml(0),
+                service.route_yaml(),
+            ]
+        });
+        self.write(file, all.collect::<Vec<_>>().join("---\n"))?;
+        services
+            .iter()
+            .try_for_each(|service| self.put_endpoint(service, None))
+    }
+
     /// Writes the HTTPRoute as it is now.
     pub fn put_route(&self, service: &Service) -> Result<()> {
         self.write(

@@ -15,20 +15,18 @@ pub struct Times {
     pub max_ms: f64,
 }
 
-/// The ratio of two things that were measured in turns.
+/// Values of one kind, and how sure their median is.
 #[derive(Debug, Clone, Serialize)]
-pub struct Ratio {
-    /// How many pairs.
-    pub n_pairs: usize,
-    /// The middle of their ratios.
+pub struct Spread {
+    /// How many.
+    pub n: usize,
+    /// The middle one.
     pub median: f64,
-    /// The median of all such pairs lies in here with at least 95 %; nothing is assumed about how the
-    /// ratios are spread.
+    /// The median of all such values lies in here with at least 95 %; nothing is assumed about how they
+    /// are spread.
     pub low: f64,
     /// The other end.
     pub high: f64,
-    /// The ratio of each pair, sorted.
-    pub all: Vec<f64>,
 }
 
 impl Times {
@@ -44,19 +42,28 @@ impl Times {
     }
 }
 
-impl Ratio {
-    /// Of pairs (measured, compared with).
-    pub fn of(pairs: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        let mut all: Vec<_> = pairs.into_iter().map(|(a, b)| a / b).collect();
+impl Spread {
+    /// Of values in any order.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut all: Vec<_> = values.into_iter().collect();
         all.sort_by(f64::total_cmp);
         let n_outside = n_outside(all.len());
         Self {
-            n_pairs: all.len(),
+            n: all.len(),
             median: median(&all),
             low: all.get(n_outside).copied().unwrap_or(f64::NAN),
             high: all.iter().rev().nth(n_outside).copied().unwrap_or(f64::NAN),
-            all,
         }
+    }
+
+    /// Of the ratios of pairs (measured, compared with) that were measured in turns.
+    pub fn of_ratios(pairs: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        Self::of(pairs.into_iter().map(|(a, b)| a / b))
+    }
+
+    /// Of the differences of pairs (measured, compared with) that were measured in turns.
+    pub fn of_differences(pairs: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        Self::of(pairs.into_iter().map(|(a, b)| a - b))
     }
 }
 
@@ -69,6 +76,19 @@ pub fn median(sorted: &[f64]) -> f64 {
     }
     let lower = middle.checked_sub(1).and_then(|index| sorted.get(index));
     f64::midpoint(lower.copied().unwrap_or(f64::NAN), upper)
+}
+
+/// How much y grows for each unit of x: the slope of the straight line that fits best.
+pub fn slope(points: &[(f64, f64)]) -> f64 {
+    let n: f64 = points.iter().map(|_| 1.0).sum();
+    let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / n;
+    let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / n;
+    let covariance: f64 = points
+        .iter()
+        .map(|(x, y)| (x - mean_x) * (y - mean_y))
+        .sum();
+    let variance: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
+    covariance / variance
 }
 
 /// The smallest of the sorted values that at least `percent` of them do not exceed.
@@ -120,8 +140,23 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_the_median_of_its_pairs() {
-        let ratio = Ratio::of([(1.0, 2.0), (3.0, 2.0), (2.0, 2.0)]);
-        assert_eq!((ratio.median, ratio.low, ratio.high), (1.0, 0.5, 1.5));
+    fn pairs_are_compared_one_by_one() {
+        let pairs = [(1.0, 2.0), (3.0, 2.0), (2.0, 2.0)];
+        let ratios = Spread::of_ratios(pairs);
+        assert_eq!((ratios.median, ratios.low, ratios.high), (1.0, 0.5, 1.5));
+        let differences = Spread::of_differences(pairs);
+        let Spread {
+            median, low, high, ..
+        } = differences;
+        assert_eq!((median, low, high), (0.0, -1.0, 1.0));
+    }
+
+    #[test]
+    fn a_slope_is_found_through_noise_and_is_none_for_one_point() {
+        let points = [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0)];
+        assert!((slope(&points) - 1.0).abs() < 1e-9);
+        let noisy = [(0.0, 5.0), (1.0, 7.0), (2.0, 5.0), (3.0, 7.0), (4.0, 5.0)];
+        assert!(slope(&noisy).abs() < 1e-9);
+        assert!(slope(&[(1.0, 1.0)]).is_nan());
     }
 }

@@ -44,8 +44,6 @@ struct Inner {
     is_loaded: bool,
     /// By workload id, as long as somebody listens.
     signals: HashMap<String, Signals>,
-    /// Workloads that have news which was not told yet.
-    pending: HashSet<String>,
     /// Namespace and name of the ScaledObjects whose stream was ended once since this start.
     reset: HashSet<(String, String)>,
 }
@@ -84,7 +82,6 @@ impl State {
                 book: Book::default(),
                 is_loaded: false,
                 signals: HashMap::new(),
-                pending: HashSet::new(),
                 reset: HashSet::new(),
             }),
             loaded: CancellationToken::new(),
@@ -127,8 +124,8 @@ impl State {
         for key in &aged.touched {
             inner.tell(key, now, true);
         }
-        for id in std::mem::take(&mut inner.pending) {
-            inner.signal(&id, now, true);
+        for signals in inner.signals.values_mut() {
+            signals.tell_what_waits(now);
         }
         inner.signals.retain(|_, signals| !signals.is_idle());
         self.metrics.workers.set(gauge(inner.ledger.n_live(now)));
@@ -247,31 +244,20 @@ impl Inner {
         let Self {
             book,
             signals,
-            pending,
             is_loaded,
             ..
         } = self;
         let provisional = (!*is_loaded).then_some(key.as_str());
         for id in book.of_key(key).chain(provisional) {
-            let is_told = match signals.get_mut(id) {
-                Some(signals) => signals.tell(now, is_urgent),
-                None => true,
-            };
-            if !is_told {
-                pending.insert(id.to_owned());
+            if let Some(signals) = signals.get_mut(id) {
+                signals.tell(now, is_urgent);
             }
         }
     }
 
-    fn signal(&mut self, id: &str, now: Duration, is_urgent: bool) {
-        if let Some(signals) = self.signals.get_mut(id) {
-            signals.tell(now, is_urgent);
-        }
-    }
-
     fn signal_all(&mut self, id: &str, now: Duration) {
-        self.signal(id, now, true);
-        if let Some(signals) = self.signals.get(id) {
+        if let Some(signals) = self.signals.get_mut(id) {
+            signals.tell(now, true);
             signals.tell_targets();
         }
     }

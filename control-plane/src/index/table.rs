@@ -8,7 +8,7 @@ use wakegate_wire::v1;
 use super::{ServiceEndpoints, ServiceId, route_object::Placed};
 use crate::{
     object::{Code, Finding, ObjectId},
-    snapshot::{Changed, Entity, HISTORY, Map, RouteEntry, Snapshot, Tag},
+    snapshot::{Changed, Entity, Map, RouteEntry, Snapshot, Tag, remember},
     wanted::{PolicyVerdict, WantedScaledObject},
 };
 
@@ -22,7 +22,8 @@ pub(super) struct Table {
     /// By what was looked at when they were found.
     findings: BTreeMap<String, Vec<Finding>>,
     have_findings_changed: bool,
-    has_wanted_changed: bool,
+    have_scaled_objects_changed: bool,
+    have_policies_changed: bool,
 }
 
 impl Table {
@@ -100,7 +101,7 @@ impl Table {
         if self.next.scaled_objects.get(id).map(Arc::as_ref) == wanted.as_ref() {
             return;
         }
-        self.has_wanted_changed = true;
+        self.have_scaled_objects_changed = true;
         set(&mut self.next.scaled_objects, id, wanted.map(Arc::new));
     }
 
@@ -108,7 +109,7 @@ impl Table {
         if self.next.policies.get(id).map(Arc::as_ref) == verdict.as_ref() {
             return;
         }
-        self.has_wanted_changed = true;
+        self.have_policies_changed = true;
         set(&mut self.next.policies, id, verdict.map(Arc::new));
     }
 
@@ -153,17 +154,19 @@ impl Table {
         if have_findings_changed {
             self.next.findings = Arc::new(self.findings.values().flatten().cloned().collect());
         }
-        let has_wanted_changed = std::mem::take(&mut self.has_wanted_changed);
+        let have_scaled_objects_changed = std::mem::take(&mut self.have_scaled_objects_changed);
+        let has_wanted_changed =
+            std::mem::take(&mut self.have_policies_changed) || have_scaled_objects_changed;
         let mut changed = std::mem::take(&mut self.changed);
         if changed.is_empty() && !have_findings_changed && !has_wanted_changed {
             return None;
         }
         self.next.sequence += 1;
         changed.sequence = self.next.sequence;
-        self.next.recent.push_back(Arc::new(changed));
-        if self.next.recent.len() > HISTORY {
-            self.next.recent.pop_front();
+        if have_scaled_objects_changed {
+            self.next.scaled_objects_since = self.next.sequence;
         }
+        remember(&mut self.next.recent, Arc::new(changed));
         Some(self.snapshot())
     }
 

@@ -85,3 +85,55 @@ fn a_change_makes_new_the_routes_that_follow_from_it() {
         assert_eq!(names, expected, "{id}");
     }
 }
+
+/// Everything of one app that has one endpoint, or none.
+fn app(name: &str, is_ready: bool) -> Vec<(ObjectId, Option<Object>)> {
+    let id = |kind| ObjectId::new(kind, "shop", name);
+    let route = json!({
+        "metadata": {"annotations": {"wakegate.dev/scale-to-zero": "true"}},
+        "spec": {"hostnames": [format!("{name}.test")], "rules": [{"backendRefs": [{"name": name, "port": 80}]}]},
+    });
+    let service = json!({"metadata": {}, "spec": {
+        "selector": {"app": name},
+        "ports": [{"name": "http", "port": 80}],
+    }});
+    let slice = json!({
+        "metadata": {"labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "port": 8080}],
+        "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": is_ready}}],
+    });
+    let of = |kind, object| (id(kind), Some(object));
+    vec![
+        of(Kind::HttpRoute, Object::HttpRoute(parsed(route))),
+        of(Kind::Service, Object::Service(parsed(service))),
+        of(Kind::EndpointSlice, Object::EndpointSlice(parsed(slice))),
+    ]
+}
+
+#[test]
+fn a_ready_endpoint_costs_the_same_among_many_routes_as_among_few() {
+    for n_apps in [1, 300] {
+        let mut index = Index::default();
+        let apps = (0..n_apps).flat_map(|n| app(&format!("app-{n}"), false));
+        let before = index.apply(apps.collect(), Vec::new()).unwrap();
+        let slice = app("app-0", true).pop().unwrap();
+        let after = index.apply(vec![slice], Vec::new()).unwrap();
+        let once = Renewed {
+            routes: 0,
+            services: 1,
+            workloads: 1,
+        };
+        assert_eq!(index.renewed(), once, "of {n_apps}");
+        let changed = after.changed_since(before.sequence).unwrap();
+        let n_changed = (
+            changed.routes.len(),
+            changed.backends.len(),
+            changed.workloads.len(),
+            changed.services.len(),
+        );
+        assert_eq!(n_changed, (0, 1, 1, 1), "of {n_apps}");
+        // Nobody's writes follow from it.
+        assert_eq!(after.scaled_objects_since, before.scaled_objects_since);
+    }
+}

@@ -8,8 +8,9 @@ use wakegate_wire::v1;
 use super::view::Difference;
 use crate::snapshot::{Entity, RouteEntry, Version};
 
-/// The size of an update, less what its framing takes. The protocol promises less than 1 MiB.
-const CHUNK_BYTES: usize = 900 << 10;
+/// The size of a part, but for one item that is larger. The protocol promises less than 1 MiB; much less keeps
+/// short what a worker does in one go, and what waits here for each subscriber that reads slowly.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// What the framing of one item takes at the most: a tag and a length.
 const ITEM_BYTES: usize = 8;
@@ -150,8 +151,8 @@ mod tests {
             ..Difference::default()
         };
         let updates: Vec<v1::Update> = Chunks::from(difference).collect();
-        assert!(updates.len() > 3, "{}", updates.len());
-        assert!(updates.iter().all(|update| update.encoded_len() < 1 << 20));
+        assert!(updates.len() > 40, "{}", updates.len());
+        assert!(updates.iter().all(|update| update.encoded_len() < 70_000));
         let n_workloads: usize = updates.iter().map(|update| update.workloads.len()).sum();
         assert_eq!(n_workloads, 3_000);
         let flags = |update: &v1::Update| (update.full, update.last, !update.version.is_empty());

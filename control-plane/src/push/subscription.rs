@@ -4,10 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
 use tokio::time::{self, Instant, Interval, MissedTickBehavior};
-use tonic::{Status, Streaming};
-use wakegate_wire::v1::{self, watch_request, watch_response};
+use tonic::{Status, Streaming, codegen::Bytes};
+use wakegate_wire::v1::{self, watch_request, watch_response::Response};
 
-use super::{Shared, Snapshots, chunks::Chunks, scope::Scope, workers::Seat};
+use super::{
+    Shared, Snapshots,
+    scope::Scope,
+    update::{self, Sending},
+    workers::Seat,
+};
 use crate::{
     metrics::{AckOutcome, UpdateKind},
     refusals::{Reason, is_garbage},
@@ -33,7 +38,7 @@ pub(super) struct Subscription {
     has: Option<String>,
     /// There may be something newer than what it has.
     is_behind: bool,
-    chunks: Option<Chunks>,
+    sending: Option<Sending>,
     in_flight: Option<InFlight>,
 }
 
@@ -62,7 +67,7 @@ impl Subscription {
         let mut heartbeat = time::interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let snapshots = shared.snapshots.clone();
-        let (has, chunks, in_flight) = (None, None, None);
+        let (has, sending, in_flight) = (None, None, None);
         let is_behind = true;
         Self {
             shared,
@@ -73,7 +78,7 @@ impl Subscription {
             heartbeat,
             has,
             is_behind,
-            chunks,
+            sending,
             in_flight,
         }
     }
@@ -85,10 +90,10 @@ impl Subscription {
     }
 
     /// What is sent next; nothing when the stream ends well.
-    pub(super) async fn next(&mut self) -> Option<Result<v1::WatchResponse, Status>> {
+    pub(super) async fn next(&mut self) -> Option<Result<Bytes, Status>> {
         loop {
-            if let Some(update) = self.next_chunk() {
-                return Some(Ok(response(watch_response::Response::Update(update))));
+            if let Some(message) = self.next_part() {
+                return Some(Ok(message));
             }
             match self.wake().await {
                 Woken::Shutdown | Woken::Snapshot(false) | Woken::Request(Ok(None)) => return None,
@@ -110,7 +115,7 @@ impl Subscription {
                 Woken::Heartbeat => {
                     let workers = self.seat.n_workers();
                     let heartbeat = v1::Heartbeat { workers };
-                    return Some(Ok(response(watch_response::Response::Heartbeat(heartbeat))));
+                    return Some(Ok(update::message(Response::Heartbeat(heartbeat))));
                 }
                 Woken::AckOverdue => {
                     self.shared.metrics.acked(AckOutcome::TimedOut);
@@ -127,20 +132,19 @@ impl Subscription {
     }
 
     /// The next part of what is under way, or the first of what is to be.
-    fn next_chunk(&mut self) -> Option<v1::Update> {
-        if self.chunks.is_none() && self.in_flight.is_none() && self.is_behind {
+    fn next_part(&mut self) -> Option<Bytes> {
+        if self.sending.is_none() && self.in_flight.is_none() && self.is_behind {
             self.begin();
         }
-        let update = self.chunks.as_mut()?.next()?;
-        if update.last {
-            self.chunks = None;
+        let sending = self.sending.as_mut()?;
+        let part = sending.next();
+        if part.is_none() {
+            let version = sending.version().to_string();
             let deadline = Instant::now() + ACK_LIMIT;
-            self.in_flight = Some(InFlight {
-                version: update.version.clone(),
-                deadline,
-            });
+            self.sending = None;
+            self.in_flight = Some(InFlight { version, deadline });
         }
-        Some(update)
+        part
     }
 
     fn begin(&mut self) {
@@ -149,18 +153,19 @@ impl Subscription {
         };
         self.is_behind = false;
         let has = self.has.as_deref();
-        let Some(difference) = self.shared.views.difference(&self.scope, &snapshot, has) else {
+        let Some(next) = self.shared.views.next(&self.scope, &snapshot, has) else {
             // It said so itself, by its hello or its last ack.
             self.seat.applied(self.has.clone().unwrap_or_default());
             return;
         };
-        let kind = if difference.is_full {
+        self.is_behind = !next.is_newest;
+        let kind = if next.update.is_full {
             UpdateKind::Full
         } else {
             UpdateKind::Difference
         };
         self.shared.metrics.update_sent(kind);
-        self.chunks = Some(Chunks::from(difference));
+        self.sending = Some(Sending::new(next.update));
     }
 
     async fn wake(&mut self) -> Woken {
@@ -211,11 +216,5 @@ impl Subscription {
         self.seat.refused(version, error);
         self.has = None;
         Ok(())
-    }
-}
-
-fn response(response: watch_response::Response) -> v1::WatchResponse {
-    v1::WatchResponse {
-        response: Some(response),
     }
 }

@@ -3,15 +3,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use parking_lot::Mutex;
 use wakegate_core::{BackendId, RouteId};
 use wakegate_wire::v1;
 
-use super::scope::Scope;
-use crate::snapshot::{Changed, Entity, HISTORY, RouteEntry, Snapshot, Version};
+use super::{scope::Scope, update::Update};
+use crate::snapshot::{Changed, Entity, Remembered, RouteEntry, Snapshot, Version, remember};
 
 /// Scopes that are kept. One more replaces the one that was used least lately, which costs its next
 /// subscriber a full table and nothing else.
@@ -37,6 +37,15 @@ pub(super) struct Difference {
     pub(super) removed_workloads: Vec<Arc<str>>,
 }
 
+/// An update for a subscriber, which others may be sent as well.
+#[derive(Clone, Debug)]
+pub(super) struct Next {
+    pub(super) update: Arc<Update>,
+    /// Whether the subscriber is there then. A whole table that is on its way to others is good enough for one
+    /// that has none: what happened since is a small difference.
+    pub(super) is_newest: bool,
+}
+
 #[derive(Debug, Default)]
 struct View {
     /// The snapshot that it stands at; none before the first.
@@ -49,6 +58,10 @@ struct View {
     backends: BTreeMap<BackendId, Arc<Entity<v1::Backend>>>,
     workloads: BTreeMap<Arc<str>, Arc<Entity<v1::Workload>>>,
     recent: VecDeque<Step>,
+    /// The updates to this version, by the version that they lead from.
+    updates: BTreeMap<Version, Arc<Update>>,
+    /// The whole table as it was last sent, while anybody is sent it: it is as large as the table.
+    whole: Weak<Update>,
 }
 
 /// One change of a view.
@@ -57,18 +70,24 @@ struct Step {
     before: Version,
     /// The last snapshot that is known to have had it; none had it when it is what a view begins with.
     last: Option<u64>,
-    changed: Changed,
+    changed: Arc<Changed>,
+}
+
+impl Remembered for Step {
+    fn n_ids(&self) -> usize {
+        self.changed.n_ids()
+    }
 }
 
 impl Views {
     /// What leads from the version that a subscriber `has` to `snapshot`; nothing if it is there.
-    pub(super) fn difference(
+    pub(super) fn next(
         &self,
         scope: &Scope,
         snapshot: &Snapshot,
         has: Option<&str>,
-    ) -> Option<Difference> {
-        self.with(scope, snapshot, |view| view.difference(has))
+    ) -> Option<Next> {
+        self.with(scope, snapshot, |view| view.next(has))
     }
 
     /// The versions of the snapshot `since` and of all later ones, up to `snapshot` or what is newer.
@@ -86,7 +105,7 @@ impl Views {
     }
 
     /// The view of `scope` at `snapshot`, or at a newer one.
-    fn with<T>(&self, scope: &Scope, snapshot: &Snapshot, of: impl FnOnce(&View) -> T) -> T {
+    fn with<T>(&self, scope: &Scope, snapshot: &Snapshot, of: impl FnOnce(&mut View) -> T) -> T {
         let mut views = self.views.lock();
         let used = views
             .values()
@@ -130,14 +149,14 @@ impl View {
         }
         let last = self.sequence.replace(snapshot.sequence);
         if !changed.is_empty() {
-            self.recent.push_back(Step {
+            self.updates.clear();
+            let changed = Arc::new(changed);
+            let step = Step {
                 before,
                 last,
                 changed,
-            });
-            if self.recent.len() > HISTORY {
-                self.recent.pop_front();
-            }
+            };
+            remember(&mut self.recent, step);
         }
     }
 
@@ -254,21 +273,55 @@ impl View {
         true
     }
 
-    fn difference(&self, has: Option<&str>) -> Option<Difference> {
-        let Some(has) = has else {
-            return Some(self.full());
-        };
-        if has == self.version.to_string() {
+    fn next(&mut self, has: Option<&str>) -> Option<Next> {
+        let has = has.and_then(Version::parse);
+        if has == Some(self.version) {
             return None;
         }
-        // From the newest: a table that came back to an older state has that version twice.
-        let at = self
-            .recent
-            .iter()
-            .rposition(|step| step.before.to_string() == has);
-        let Some(at) = at else {
-            return Some(self.full());
+        let known = has.and_then(|has| Some((has, self.step_from(has)?)));
+        let Some((has, at)) = known else {
+            return Some(self.whole());
         };
+        if let Some(update) = self.updates.get(&has) {
+            let update = Arc::clone(update);
+            return Some(Next {
+                update,
+                is_newest: true,
+            });
+        }
+        let update = Arc::new(Update::new(self.difference(at)));
+        self.updates.insert(has, Arc::clone(&update));
+        Some(Next {
+            update,
+            is_newest: true,
+        })
+    }
+
+    /// The step that led away from a version.
+    fn step_from(&self, version: Version) -> Option<usize> {
+        // From the newest: a table that came back to an older state has that version twice.
+        let mut steps = self.recent.iter();
+        steps.rposition(|step| step.before == version)
+    }
+
+    /// The whole table.
+    fn whole(&mut self) -> Next {
+        if let Some(update) = self.whole.upgrade() {
+            let is_newest = update.version == self.version;
+            if is_newest || self.step_from(update.version).is_some() {
+                return Next { update, is_newest };
+            }
+        }
+        let update = Arc::new(Update::new(self.full()));
+        self.whole = Arc::downgrade(&update);
+        Next {
+            update,
+            is_newest: true,
+        }
+    }
+
+    /// What the steps from `at` on came to.
+    fn difference(&self, at: usize) -> Difference {
         let mut difference = Difference {
             version: self.version,
             ..Difference::default()
@@ -292,7 +345,7 @@ impl View {
                 None => difference.removed_workloads.push(Arc::clone(id)),
             }
         }
-        Some(difference)
+        difference
     }
 
     fn full(&self) -> Difference {
@@ -309,4 +362,76 @@ impl View {
 
 fn union<'a, T: Ord + 'a>(sets: impl Iterator<Item = &'a BTreeSet<T>>) -> BTreeSet<&'a T> {
     sets.flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        object::{Kind, ObjectId},
+        snapshot::{Map, Tag},
+    };
+
+    /// A table of one backend with so many endpoints.
+    fn snapshot(sequence: u64, ready_endpoints: u32) -> Snapshot {
+        let id = BackendId::new("shop", "web", 80);
+        let message = v1::Backend {
+            id: id.as_str().to_owned(),
+            ready_endpoints,
+            ..v1::Backend::default()
+        };
+        let route = RouteEntry {
+            entity: Entity::new(Tag::Route, v1::Route::default()),
+            object: ObjectId::new(Kind::HttpRoute, "shop", "web"),
+            field: "".into(),
+            origin: Arc::default(),
+            is_ours: true,
+            backends: vec![id.clone()],
+        };
+        let changed = Changed {
+            sequence,
+            backends: BTreeSet::from([id.clone()]),
+            ..Changed::default()
+        };
+        Snapshot {
+            sequence,
+            routes: Map::default().insert(RouteId::from("web"), Arc::new(route)),
+            backends: Map::default().insert(id, Arc::new(Entity::new(Tag::Backend, message))),
+            recent: VecDeque::from([Arc::new(changed)]),
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn who_has_the_same_is_sent_the_same_update() {
+        let (views, scope) = (Views::default(), Scope::default());
+        let first = snapshot(1, 0);
+        let next = |snapshot, has| views.next(&scope, snapshot, has);
+        let whole = next(&first, None).unwrap();
+        let version = whole.update.version.to_string();
+        assert!(next(&first, Some(&version)).is_none());
+        let second = snapshot(2, 1);
+        let one = next(&second, Some(&version)).unwrap();
+        let other = next(&second, Some(&version)).unwrap();
+        assert!(Arc::ptr_eq(&one.update, &other.update));
+        assert!(!one.update.is_full && one.is_newest);
+    }
+
+    #[test]
+    fn a_whole_table_is_shared_for_as_long_as_a_difference_leads_on_from_it() {
+        let (views, scope) = (Views::default(), Scope::default());
+        let (older, newer) = (snapshot(1, 0), snapshot(2, 1));
+        let next = |snapshot, has| views.next(&scope, snapshot, has).unwrap();
+        let first = next(&older, None);
+        assert!(first.is_newest);
+        let second = next(&newer, None);
+        assert!(Arc::ptr_eq(&first.update, &second.update));
+        assert!(!second.is_newest);
+        let version = second.update.version.to_string();
+        let on = next(&newer, Some(&version));
+        assert!(!on.update.is_full && on.is_newest);
+        // Nobody is sent it any more: nothing is kept.
+        drop((first, second));
+        assert!(next(&newer, None).is_newest);
+    }
 }

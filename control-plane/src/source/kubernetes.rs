@@ -12,6 +12,7 @@ mod client;
 mod gathered;
 mod log;
 mod place;
+mod received;
 mod trim;
 mod trouble;
 mod watch;

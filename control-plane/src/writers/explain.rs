@@ -38,6 +38,8 @@ pub(super) struct Explain {
     notices: Notices,
     patience: Duration,
     stuck: BTreeMap<Arc<str>, Stuck>,
+    /// The snapshot that was read last.
+    read: Option<u64>,
 }
 
 /// A workload with replicas and no ready endpoint.
@@ -57,6 +59,7 @@ impl Explain {
             notices,
             patience: writers.config.explain_after,
             stuck: BTreeMap::new(),
+            read: None,
         }
     }
 
@@ -99,11 +102,18 @@ impl Explain {
             }
             stays
         });
-        for (id, workload) in &snapshot.workloads {
-            if is_stuck_entity(workload) && !self.stuck.contains_key(id) {
+        // Of ten thousand workloads one changes at a time.
+        let before = self.read.replace(snapshot.sequence);
+        let changed = before.and_then(|before| snapshot.changed_since(before));
+        let ids: Vec<Arc<str>> = match changed {
+            Some(changed) => changed.workloads.into_iter().collect(),
+            None => snapshot.workloads.keys().cloned().collect(),
+        };
+        for id in ids {
+            if is_stuck(&id) && !self.stuck.contains_key(&id) {
                 let next = now + self.patience;
                 let stuck = Stuck { next, cause: None };
-                self.stuck.insert(Arc::clone(id), stuck);
+                self.stuck.insert(id, stuck);
             }
         }
     }
@@ -150,10 +160,6 @@ impl Explain {
         let workload = snapshot.as_ref()?.workloads.get(id)?;
         Some(workload.message.clone())
     }
-}
-
-fn is_stuck_entity(workload: &crate::snapshot::Entity<v1::Workload>) -> bool {
-    is_stuck(&workload.message)
 }
 
 fn is_stuck(workload: &v1::Workload) -> bool {

@@ -24,6 +24,8 @@ pub(super) struct Mirror<K, T> {
     events: SelectAll<BoxStream<'static, (usize, watcher::Result<watcher::Event<K>>)>>,
     sources: Vec<Source>,
     objects: BTreeMap<ObjectId, Arc<T>>,
+    /// Which of them came, went or differ since somebody asked.
+    changed: BTreeSet<ObjectId>,
     /// None for what is not to be seen.
     trim: fn(K) -> Option<T>,
     is_absent: bool,
@@ -65,6 +67,7 @@ where
             events,
             sources,
             objects: BTreeMap::new(),
+            changed: BTreeSet::new(),
             trim,
             is_absent: false,
         }
@@ -78,6 +81,11 @@ where
     /// All objects.
     pub(super) fn objects(&self) -> &BTreeMap<ObjectId, Arc<T>> {
         &self.objects
+    }
+
+    /// The objects that came, went or differ since this was asked last.
+    pub(super) fn take_changed(&mut self) -> BTreeSet<ObjectId> {
+        std::mem::take(&mut self.changed)
     }
 
     /// Takes in what a write has answered, before the watch tells.
@@ -148,9 +156,14 @@ where
         let listed = source.listed.take().unwrap_or_default();
         let namespace = source.namespace.clone();
         source.is_synced = true;
+        let changed = &mut self.changed;
         self.objects.retain(|id, _| {
             let is_seen = namespace.as_ref().is_none_or(|seen| *seen == id.namespace);
-            !is_seen || listed.contains(id)
+            let stays = !is_seen || listed.contains(id);
+            if !stays {
+                changed.insert(id.clone());
+            }
+            stays
         });
         if std::mem::take(&mut self.is_absent) {
             tracing::info!(kind = self.kind.as_str(), "kind is there now");
@@ -158,14 +171,18 @@ where
     }
 
     fn set(&mut self, id: ObjectId, object: Option<T>) -> bool {
-        let Some(object) = object else {
-            return self.objects.remove(&id).is_some();
+        let is_new = match object {
+            None => self.objects.remove(&id).is_some(),
+            Some(object) if self.objects.get(&id).is_some_and(|old| **old == object) => false,
+            Some(object) => {
+                self.objects.insert(id.clone(), Arc::new(object));
+                true
+            }
         };
-        if self.objects.get(&id).is_some_and(|old| **old == object) {
-            return false;
+        if is_new {
+            self.changed.insert(id);
         }
-        self.objects.insert(id, Arc::new(object));
-        true
+        is_new
     }
 
     fn id(&self, object: &K) -> ObjectId {

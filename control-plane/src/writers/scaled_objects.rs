@@ -10,6 +10,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::Arc,
     time::Duration,
 };
@@ -27,7 +28,7 @@ use tokio::{
 
 use self::{
     manifest::{Common, Manifest, Observed, api_resource},
-    plan::{Attempt, Due, Step, step},
+    plan::{Attempt, Due, Missing, Step, step},
 };
 use super::{
     FIELD_MANAGER, MANAGED_BY, Writers, changed,
@@ -60,7 +61,11 @@ pub(super) struct ScaledObjects {
     patience: Duration,
     mirror: Mirror<DynamicObject, Observed>,
     wanted: BTreeMap<ObjectId, Arc<WantedScaledObject>>,
+    /// The snapshot that `wanted` is of, or an earlier one that says the same.
+    wanted_since: Option<u64>,
     attempts: BTreeMap<ObjectId, Attempt>,
+    /// Those that are not settled: of ten thousand few, and the others are not looked at with each of them.
+    open: BTreeSet<ObjectId>,
     writes: FuturesUnordered<BoxFuture<'static, (ObjectId, Result<Done, Unwritten>)>>,
 }
 
@@ -70,6 +75,16 @@ enum Done {
     Deleted,
     /// The term was over.
     NotLeader,
+}
+
+/// What came of a look at one.
+enum Look {
+    /// It is to be looked at again then.
+    At(Instant),
+    /// When something changes, for which filters are enough.
+    WhenNews,
+    /// A write is under way, or there is nothing to do: not before it differs.
+    Done,
 }
 
 impl ScaledObjects {
@@ -98,7 +113,9 @@ impl ScaledObjects {
             patience: config.explain_after,
             mirror,
             wanted: BTreeMap::new(),
+            wanted_since: None,
             attempts: BTreeMap::new(),
+            open: BTreeSet::new(),
             writes: FuturesUnordered::new(),
             client,
         }
@@ -123,12 +140,19 @@ impl ScaledObjects {
 
     fn read_wanted(&mut self) {
         let snapshot = self.snapshots.borrow_and_update().clone();
+        let since = snapshot.as_ref().map(|it| it.scaled_objects_since);
+        if since == self.wanted_since {
+            return;
+        }
+        self.wanted_since = since;
         let wanted = snapshot
             .iter()
             .flat_map(|snapshot| snapshot.scaled_objects.values());
-        self.wanted = wanted
+        let wanted = wanted
             .map(|wanted| (id_of(wanted), Arc::clone(wanted)))
             .collect();
+        let before = std::mem::replace(&mut self.wanted, wanted);
+        self.open.extend(differing(&before, &self.wanted));
     }
 
     /// Begins every write that is due; returns when the next one is.
@@ -137,58 +161,57 @@ impl ScaledObjects {
         if !self.mirror.is_synced() {
             return None;
         }
+        self.open.extend(self.mirror.take_changed());
         let (now, mut next) = (Instant::now(), None::<Instant>);
-        let ids: BTreeSet<ObjectId> = self
-            .wanted
-            .keys()
-            .chain(self.mirror.objects().keys())
-            .chain(self.attempts.keys())
-            .cloned()
-            .collect();
-        for id in ids {
-            if self.writes.len() >= MAX_WRITES {
-                // The end of a write begins the next round.
+        let mut after = None;
+        // The end of a write begins the next round.
+        while self.writes.len() < MAX_WRITES {
+            let Some(id) = following(&self.open, after.as_ref()).cloned() else {
                 break;
+            };
+            match self.look(&id, &snapshot, now) {
+                Look::At(at) => next = Some(next.map_or(at, |next| next.min(at))),
+                Look::WhenNews => {}
+                Look::Done => {
+                    self.open.remove(&id);
+                }
             }
-            if let Some(at) = self.look(&id, &snapshot, now) {
-                next = Some(next.map_or(at, |next| next.min(at)));
-            }
+            after = Some(id);
         }
         next
     }
 
-    /// Looks at one ScaledObject; returns when to look again, if that is known.
-    fn look(&mut self, id: &ObjectId, snapshot: &Arc<Snapshot>, now: Instant) -> Option<Instant> {
+    /// Looks at one ScaledObject.
+    fn look(&mut self, id: &ObjectId, snapshot: &Arc<Snapshot>, now: Instant) -> Look {
         let wanted = self.wanted.get(id);
         let observed = self.mirror.objects().get(id);
         let attempt = self.attempts.entry(id.clone()).or_default();
         match attempt.due(now, wanted, observed) {
             Due::Now => {}
-            Due::At(at) => return Some(at),
-            Due::Later if wanted.is_none() && observed.is_none() && !attempt.is_running() => {
-                self.attempts.remove(id);
-                self.notices
-                    .set(Topic::ScaledObject(id.clone()), Vec::new());
-                return None;
-            }
-            Due::Later => return None,
+            Due::At(at) => return Look::At(at),
+            Due::Later => return Look::Done,
         }
-        let manifest = wanted.map(|wanted| Manifest::new(wanted, &self.common));
         let (since, first) = attempt.awaits(now, snapshot);
         let applied = wanted.filter(|_| observed.is_none());
         let applied = applied.map(|wanted| self.acks.applied(&first, &wanted.origins));
-        match step(manifest.as_ref(), observed.map(Arc::as_ref), applied) {
+        // Before its manifest is made: thousands may wait, and be looked at with each ack.
+        if let Some(missing) = applied.and_then(Missing::of) {
+            let tell_at = since + self.patience;
+            if tell_at > now {
+                return Look::At(tell_at);
+            }
+            self.notify(id, Some(("NoFilter", missing.text())));
+            return Look::WhenNews;
+        }
+        let manifest = wanted.map(|wanted| Manifest::new(wanted, &self.common));
+        match step(manifest.as_ref(), observed.map(Arc::as_ref)) {
             Step::Nothing => {
                 attempt.settle(observed);
+                if wanted.is_none() && observed.is_none() {
+                    self.attempts.remove(id);
+                }
                 self.notices
                     .set(Topic::ScaledObject(id.clone()), Vec::new());
-            }
-            Step::AwaitFilters(missing) => {
-                let tell_at = since + self.patience;
-                if tell_at > now {
-                    return Some(tell_at);
-                }
-                self.notify(id, Some(("NoFilter", missing.text())));
             }
             Step::Apply => {
                 attempt.begin();
@@ -202,7 +225,7 @@ impl ScaledObjects {
                 self.delete(id.clone(), uid);
             }
         }
-        None
+        Look::Done
     }
 
     fn apply(&self, id: ObjectId, manifest: Manifest) {
@@ -243,6 +266,7 @@ impl ScaledObjects {
 
     fn written(&mut self, id: &ObjectId, result: Result<Done, Unwritten>) {
         let (now, object) = (Instant::now(), id.to_string());
+        self.open.insert(id.clone());
         let outcome = result
             .as_ref()
             .map_or_else(Unwritten::outcome, |_| WriteOutcome::Done);
@@ -321,6 +345,27 @@ fn id_of(wanted: &WantedScaledObject) -> ObjectId {
         Arc::clone(&wanted.namespace),
         wanted.name.as_str(),
     )
+}
+
+/// Which of them came, went or differ.
+fn differing<T>(
+    before: &BTreeMap<ObjectId, Arc<T>>,
+    after: &BTreeMap<ObjectId, Arc<T>>,
+) -> Vec<ObjectId> {
+    let differs = |(id, one): &(&ObjectId, &Arc<T>), other: &BTreeMap<ObjectId, Arc<T>>| {
+        other.get(*id).is_none_or(|other| !Arc::ptr_eq(one, other))
+    };
+    let new = after.iter().filter(|it| differs(it, before));
+    let gone = before.iter().filter(|(id, _)| !after.contains_key(*id));
+    new.chain(gone).map(|(id, _)| id.clone()).collect()
+}
+
+/// The first of them, or the one after `after`.
+fn following<'a>(ids: &'a BTreeSet<ObjectId>, after: Option<&ObjectId>) -> Option<&'a ObjectId> {
+    match after {
+        Some(after) => ids.range((Bound::Excluded(after), Bound::Unbounded)).next(),
+        None => ids.first(),
+    }
 }
 
 fn conflict_text(id: &ObjectId, who: &str) -> (&'static str, String) {

@@ -153,6 +153,12 @@ impl Cluster {
         objects::apply_gateway_class(&self.kubectl).await
     }
 
+    /// Installs KEDA's CRDs on a cluster that was started without KEDA, and nothing that looks at their objects.
+    pub async fn install_keda_crds(&self) -> Result<()> {
+        objects::apply_keda_crds(&self.kubectl).await?;
+        self.established().await
+    }
+
     /// Installs KEDA on a cluster that was started without, and waits until it answers.
     pub async fn install_keda(&self) -> Result<()> {
         objects::apply_keda(&self.kubectl, &self.running.layout).await?;

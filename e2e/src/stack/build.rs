@@ -174,6 +174,13 @@ impl StackBuilder {
         self
     }
 
+    /// Ends streams on which nothing happens; must be above the longest hold.
+    #[must_use]
+    pub fn stream_idle_timeout(mut self, span: Duration) -> Self {
+        self.stream_idle_timeout = span;
+        self
+    }
+
     /// What one client connection may buffer.
     #[must_use]
     pub fn buffer_limit(mut self, bytes: u32) -> Self {

@@ -15,6 +15,8 @@ pub(super) struct Signals {
     demand: watch::Sender<Duration>,
     targets: watch::Sender<()>,
     told_at: Option<Duration>,
+    /// There is news that was not told yet.
+    waits: bool,
 }
 
 /// What a stream waits for.
@@ -31,6 +33,7 @@ impl Default for Signals {
             demand: watch::Sender::new(Duration::ZERO),
             targets: watch::Sender::new(()),
             told_at: None,
+            waits: false,
         }
     }
 }
@@ -45,15 +48,22 @@ impl Signals {
         }
     }
 
-    /// Tells that there is news of the demand. Says whether it did: what is not urgent may have to wait.
-    pub(super) fn tell(&mut self, now: Duration, is_urgent: bool) -> bool {
+    /// Tells that there is news of the demand; what is not urgent may have to wait.
+    pub(super) fn tell(&mut self, now: Duration, is_urgent: bool) {
         let is_quiet = |told: Duration| now.saturating_sub(told) >= QUIET;
         let is_due = is_urgent || self.told_at.is_none_or(is_quiet);
+        self.waits = !is_due;
         if is_due {
             self.told_at = Some(now);
             self.demand.send_replace(now);
         }
-        is_due
+    }
+
+    /// Tells what had to wait.
+    pub(super) fn tell_what_waits(&mut self, now: Duration) {
+        if self.waits {
+            self.tell(now, true);
+        }
     }
 
     /// Tells that the workload is another one than before.
@@ -74,12 +84,23 @@ mod tests {
     #[test]
     fn what_is_no_edge_waits_a_second_and_an_edge_does_not() {
         let mut signals = Signals::default();
-        let ms = Duration::from_millis;
-        assert!(signals.tell(ms(10), false), "nothing was told before");
-        assert!(!signals.tell(ms(1_009), false));
-        assert!(signals.tell(ms(1_010), false));
-        assert!(signals.tell(ms(1_011), true));
-        assert!(!signals.tell(ms(2_010), false));
+        let News { mut demand, .. } = signals.listen("web");
+        let mut tells = |at, is_urgent| {
+            signals.tell(Duration::from_millis(at), is_urgent);
+            let is_told = demand.has_changed().unwrap();
+            demand.mark_unchanged();
+            is_told
+        };
+        assert!(tells(10, false), "nothing was told before");
+        assert!(!tells(1_009, false));
+        assert!(tells(1_010, false));
+        assert!(tells(1_011, true));
+        assert!(!tells(2_010, false));
+        signals.tell_what_waits(Duration::from_millis(2_010));
+        assert!(demand.has_changed().unwrap());
+        demand.mark_unchanged();
+        signals.tell_what_waits(Duration::from_millis(2_011));
+        assert!(!demand.has_changed().unwrap(), "nothing waits");
     }
 
     #[test]

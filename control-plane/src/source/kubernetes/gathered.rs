@@ -5,10 +5,10 @@ use std::{
     mem,
 };
 
-use kube::{core::DynamicObject, runtime::watcher::Event};
+use kube::runtime::watcher::Event;
 use serde_json::Value;
 
-use super::{place::Place, trim, watch::News};
+use super::{place::Place, received::Received, trim, watch::News};
 use crate::{
     object::{Finding, Kind, Object, ObjectId},
     source::{self, Reload, document},
@@ -174,7 +174,7 @@ impl NewsOf<'_> {
     }
 
     /// A version that cannot be used leaves the one before it in force.
-    fn on_object(&mut self, object: DynamicObject) -> ObjectId {
+    fn on_object(&mut self, object: Received) -> ObjectId {
         let id = self.id(&object);
         match converted(&id, object) {
             Ok(object) => {
@@ -193,21 +193,17 @@ impl NewsOf<'_> {
         id
     }
 
-    fn id(&self, object: &DynamicObject) -> ObjectId {
+    fn id(&self, object: &Received) -> ObjectId {
         let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
         let name = object.metadata.name.as_deref().unwrap_or_default();
         ObjectId::new(self.watched.kind, namespace, name)
     }
 }
 
-fn converted(id: &ObjectId, object: DynamicObject) -> Result<Object, (String, String)> {
-    let DynamicObject {
-        types: _,
-        metadata,
-        data,
-    } = object;
+fn converted(id: &ObjectId, object: Received) -> Result<Object, (String, String)> {
+    let Received { metadata, content } = object;
     let metadata = trim::metadata(id.kind, metadata);
-    let mut content = trim::content(id.kind, data);
+    let mut content = trim::content(id.kind, Value::Object(content));
     let metadata = serde_json::to_value(metadata)
         .map_err(|error| ("metadata".to_owned(), error.to_string()))?;
     if let Value::Object(fields) = &mut content {

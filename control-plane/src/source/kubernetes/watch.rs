@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use futures::{Stream, StreamExt as _, stream, stream::BoxStream};
 use kube::{
     Api, Client,
-    core::{ApiResource, DynamicObject},
+    core::ApiResource,
     runtime::watcher::{self, Event, watcher},
 };
 use tokio::time::sleep;
 
-use super::{place::Place, trouble::Trouble};
+use super::{place::Place, received::Received, trouble::Trouble};
 use crate::backoff::{Backoff, jittered};
 
 /// After so long the server ends a watch, and the next one goes on where it ended. Shorter than usual: a
@@ -32,14 +32,14 @@ const SOON_LOOKS: u32 = 3;
 #[derive(Debug)]
 pub(super) enum News {
     /// Objects, or where a list begins and ends.
-    Event(Box<Event<DynamicObject>>),
+    Event(Box<Event<Received>>),
     /// The server has the kind in no version.
     Missing,
     /// Something went wrong, and is tried again.
     Trouble(Trouble),
 }
 
-type Events = BoxStream<'static, watcher::Result<Event<DynamicObject>>>;
+type Events = BoxStream<'static, watcher::Result<Event<Received>>>;
 
 /// A watch that is open, or about to be.
 struct Watch {
@@ -136,7 +136,7 @@ impl Watch {
         } = &self.place;
         let resource = self.resources.get(self.at)?;
         let client = self.client.clone();
-        let api: Api<DynamicObject> = match namespace {
+        let api: Api<Received> = match namespace {
             Some(namespace) => Api::namespaced_with(client, namespace, resource),
             None => Api::all_with(client, resource),
         };

@@ -22,15 +22,14 @@ const CONFLICT_RETRY: Duration = Duration::from_mins(10);
 pub(super) enum Step {
     /// It is as it is to be, or not ours, or on its way out.
     Nothing,
-    /// Filters do not have its routes yet: idle would be said of it, and KEDA put it to sleep at once.
-    AwaitFilters(Missing),
     /// It is missing, or it differs.
     Apply,
     /// Nobody wants it.
     Delete,
 }
 
-/// Which filters are awaited.
+/// Which filters are awaited by one that is not there: without them idle would be said of it, and KEDA put it to
+/// sleep at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Missing {
     /// There is none.
@@ -74,20 +73,12 @@ pub(super) enum Due {
     Later,
 }
 
-/// Decides for one ScaledObject. `applied` is needed for one that is wanted and not there.
-pub(super) fn step(
-    wanted: Option<&Manifest>,
-    observed: Option<&Observed>,
-    applied: Option<Applied>,
-) -> Step {
+/// Decides for one ScaledObject for which no filter is awaited.
+pub(super) fn step(wanted: Option<&Manifest>, observed: Option<&Observed>) -> Step {
     match (wanted, observed) {
         (None, Some(observed)) if observed.is_ours && !observed.is_going => Step::Delete,
         (None, _) => Step::Nothing,
-        (Some(_), None) => match applied {
-            Some(Applied::All) => Step::Apply,
-            Some(Applied::Waiting { .. }) => Step::AwaitFilters(Missing::Some),
-            Some(Applied::NoWorker) | None => Step::AwaitFilters(Missing::All),
-        },
+        (Some(_), None) => Step::Apply,
         // Once KEDA has let it go, it is missing.
         (Some(_), Some(observed)) if observed.is_going => Step::Nothing,
         (Some(wanted), Some(observed)) if wanted.agrees_with(observed) => Step::Nothing,
@@ -96,6 +87,15 @@ pub(super) fn step(
 }
 
 impl Missing {
+    /// Those that have not applied its routes.
+    pub(super) fn of(applied: Applied) -> Option<Self> {
+        match applied {
+            Applied::All => None,
+            Applied::Waiting { .. } => Some(Self::Some),
+            Applied::NoWorker => Some(Self::All),
+        }
+    }
+
     /// What a user has to know.
     pub(super) fn text(self) -> String {
         let why = match self {
@@ -144,10 +144,6 @@ impl Attempt {
         awaits.clone()
     }
 
-    pub(super) fn is_running(&self) -> bool {
-        self.state == State::Running
-    }
-
     /// A write begins.
     pub(super) fn begin(&mut self) {
         self.state = State::Running;
@@ -190,48 +186,36 @@ mod tests {
     use super::*;
     use crate::writers::scaled_objects::tests::{common, observed, wanted};
 
-    fn decide(wanted: Option<&Manifest>, observed: Option<&Observed>, applied: Applied) -> Step {
-        step(wanted, observed, Some(applied))
-    }
-
     #[test]
-    fn a_new_one_waits_for_the_filters_and_an_old_one_does_not() {
-        let manifest = Manifest::new(&wanted(), &common());
+    fn a_new_one_waits_for_the_filters_and_then_what_differs_is_written() {
         let waiting = Applied::Waiting { n_behind: 1 };
-        for (applied, expected) in [
-            (Applied::NoWorker, Step::AwaitFilters(Missing::All)),
-            (waiting, Step::AwaitFilters(Missing::Some)),
-            (Applied::All, Step::Apply),
-        ] {
-            assert_eq!(decide(Some(&manifest), None, applied), expected);
-        }
+        assert_eq!(Missing::of(Applied::NoWorker), Some(Missing::All));
+        assert_eq!(Missing::of(waiting), Some(Missing::Some));
+        assert_eq!(Missing::of(Applied::All), None);
+        let manifest = Manifest::new(&wanted(), &common());
         let same = observed(&manifest, |_| {});
         let other = observed(&manifest, |object| {
             object["spec"]["maxReplicaCount"] = 7.into();
         });
-        for applied in [Applied::NoWorker, waiting, Applied::All] {
-            let decided = decide(Some(&manifest), Some(&same), applied);
-            assert_eq!(decided, Step::Nothing);
-            let decided = decide(Some(&manifest), Some(&other), applied);
-            assert_eq!(decided, Step::Apply);
-        }
+        assert_eq!(step(Some(&manifest), None), Step::Apply);
+        assert_eq!(step(Some(&manifest), Some(&same)), Step::Nothing);
+        assert_eq!(step(Some(&manifest), Some(&other)), Step::Apply);
     }
 
     #[test]
     fn only_ours_is_deleted_and_once() {
         let manifest = Manifest::new(&wanted(), &common());
         let ours = observed(&manifest, |_| {});
-        assert_eq!(decide(None, Some(&ours), Applied::NoWorker), Step::Delete);
+        assert_eq!(step(None, Some(&ours)), Step::Delete);
         let foreign = observed(&manifest, |object| {
             object["metadata"]["managedFields"] = json!([]);
         });
-        assert_eq!(decide(None, Some(&foreign), Applied::All), Step::Nothing);
+        assert_eq!(step(None, Some(&foreign)), Step::Nothing);
         let going = observed(&manifest, |object| {
             object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
         });
-        assert_eq!(decide(None, Some(&going), Applied::All), Step::Nothing);
-        let decided = decide(Some(&manifest), Some(&going), Applied::All);
-        assert_eq!(decided, Step::Nothing);
+        assert_eq!(step(None, Some(&going)), Step::Nothing);
+        assert_eq!(step(Some(&manifest), Some(&going)), Step::Nothing);
     }
 
     #[test]

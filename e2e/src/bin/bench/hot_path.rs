@@ -1,225 +1,240 @@
 //! What the filter costs a request whose backend is up: our filter, an empty one, and none, in turns.
 
-use std::fmt::Write as _;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::time::Duration;
+mod contest;
 
-use anyhow::{Context, Result, ensure};
-use serde::Serialize;
-use serde_json::json;
-use tempfile::TempDir;
-use wakegate_e2e::{Daemon, Manifests};
+use anyhow::{Context, Result};
+use wakegate_e2e::client::Version;
+use wakegate_e2e::stats::{Spread, median};
 
 use crate::args::Args;
-use crate::load::Load;
-use crate::proxy::{Plan, Proxy};
-use wakegate_e2e::stats::{Ratio, median};
+use crate::line::Line;
+use crate::load::{Kind, Latency, Load, Method};
+use contest::{Contest, OTHER_CORE};
+
+const PART: &str = "hot path";
 
 /// Traffic goes to so many hosts, whatever the size of the table: as in life, a few of many are busy.
 const N_BUSY_HOSTS: usize = 100;
-/// Until V8 has optimised what is called often.
-const WARM_UP: Duration = Duration::from_secs(2);
-/// One core for Envoy alone; all else shares the other.
-const ENVOY_CORE: usize = 0;
-const OTHER_CORE: usize = 1;
 
-/// The figures for one number of routes.
-#[derive(Debug, Serialize)]
-pub(crate) struct HotPath {
+/// What the design asks for, as ratios of requests per second and of CPU per request.
+const OVER_EMPTY: (f64, f64) = (0.97, 1.03);
+const OVER_BARE: (f64, f64) = (0.90, 1.12);
+/// And of the latency that is added at half load, in milliseconds.
+const ADDED_P99: f64 = 0.1;
+
+/// The three, by their place in a contest.
+const OURS: usize = 0;
+const EMPTY: usize = 1;
+const BARE: usize = 2;
+
+/// What is measured with a table of one size.
+#[derive(Debug, Clone)]
+pub(crate) struct Scene {
     pub(crate) n_routes: usize,
-    /// Medians, for orientation: they belong to the machine.
-    pub(crate) requests_per_second: Medians,
-    pub(crate) cpu_micros_per_request: Medians,
-    pub(crate) throughput_over_empty: Ratio,
-    pub(crate) throughput_over_bare: Ratio,
-    pub(crate) cpu_over_empty: Ratio,
-    pub(crate) cpu_over_bare: Ratio,
+    /// At full speed.
+    pub(crate) closed: Vec<Kind>,
+    /// At half speed too, for latency: some of those at full speed.
+    pub(crate) open: Vec<Kind>,
 }
 
-/// Of each of the three.
-#[derive(Debug, Serialize)]
-pub(crate) struct Medians {
-    pub(crate) filter: f64,
-    pub(crate) empty: f64,
-    pub(crate) bare: f64,
-}
-
-/// One run against one of the three.
+/// One run at full speed.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     per_second: f64,
     cpu_micros: f64,
+    /// The share of one core.
+    busy: f64,
 }
 
-/// The three, each with its runs so far.
-#[derive(Debug)]
-struct Contest {
-    proxies: [Proxy; 3],
-    runs: [Vec<Run>; 3],
-}
+/// The runs of each of the three.
+type Runs<T> = [Vec<T>; 3];
 
-pub(crate) async fn measure(args: &Args, n_routes: usize) -> Result<HotPath> {
-    let folder = tempfile::tempdir().context("make a folder")?;
-    let names: Vec<_> = (0..n_routes).map(|index| format!("app-{index}")).collect();
-    let hosts: Vec<_> = names.iter().map(|name| format!("{name}.test")).collect();
-    let backend = backend(args, folder.path()).await?;
-    let (control_plane, scaler) = daemons(folder.path(), &names, backend.address()).await?;
-    let addresses = [control_plane.addresses().grpc, scaler.addresses().grpc];
-    let mut contest = contest(args, &folder, &hosts, backend.address(), addresses).await?;
-
-    let stride = n_routes.div_ceil(N_BUSY_HOSTS);
-    let busy: Vec<_> = hosts.into_iter().step_by(stride).collect();
-    let load = Load::new(&args.wrk, folder.path(), &busy)?;
-    for proxy in &contest.proxies {
-        load.run(proxy.address(), WARM_UP, OTHER_CORE).await?;
-    }
-    for round in 0..args.n_rounds() {
-        // Who begins changes, so that no one is always first after a pause.
-        for turn in 0..3 {
-            contest
-                .run((round + turn) % 3, &load, args.round_span())
-                .await?;
-        }
-    }
-    ensure!(
-        contest.proxies[0]
-            .samples()
-            .await?
-            .sum("wakegate_passed_without_table_total")
-            == 0.0,
-        "requests passed the filter before it had a table: it was not measured at work"
-    );
-    Ok(contest.figures(n_routes))
-}
-
-impl Contest {
-    async fn run(&mut self, index: usize, load: &Load, span: Duration) -> Result<()> {
-        let proxy = self.proxies.get(index).context("there are three")?;
-        let before = proxy.cpu_time()?;
-        let seen = load.run(proxy.address(), span, OTHER_CORE).await?;
-        let used = proxy.cpu_time()?.saturating_sub(before);
-        let run = Run {
-            per_second: seen.per_second(),
-            cpu_micros: used.as_secs_f64() * 1e6 / seen.n_requests,
-        };
-        self.runs
-            .get_mut(index)
-            .context("there are three")?
-            .push(run);
-        Ok(())
-    }
-
-    fn figures(self, n_routes: usize) -> HotPath {
-        let [filter, empty, bare] = &self.runs;
-        let ratio = |a: &[Run], b: &[Run], of: fn(&Run) -> f64| {
-            Ratio::of(a.iter().zip(b).map(|(a, b)| (of(a), of(b))))
-        };
-        let medians = |of: fn(&Run) -> f64| Medians {
-            filter: median_of(filter, of),
-            empty: median_of(empty, of),
-            bare: median_of(bare, of),
-        };
-        let per_second: fn(&Run) -> f64 = |run| run.per_second;
-        let cpu: fn(&Run) -> f64 = |run| run.cpu_micros;
-        HotPath {
+impl Scene {
+    /// What a full run and a quick one measure: small requests with each size of table and either protocol;
+    /// large bodies, which no table makes dearer, and latency where sizes differ most, once.
+    pub(crate) fn all(is_quick: bool) -> Vec<Self> {
+        let kind = |version, method| Kind { version, method };
+        let gets = [
+            kind(Version::H1, Method::Get),
+            kind(Version::H2, Method::Get),
+        ];
+        let posts = [
+            kind(Version::H1, Method::Post),
+            kind(Version::H2, Method::Post),
+        ];
+        let scene = |n_routes, closed: &[Kind], open: &[Kind]| Self {
             n_routes,
-            requests_per_second: medians(per_second),
-            cpu_micros_per_request: medians(cpu),
-            throughput_over_empty: ratio(filter, empty, per_second),
-            throughput_over_bare: ratio(filter, bare, per_second),
-            cpu_over_empty: ratio(filter, empty, cpu),
-            cpu_over_bare: ratio(filter, bare, cpu),
+            closed: closed.to_vec(),
+            open: open.to_vec(),
+        };
+        if is_quick {
+            let [first, ..] = gets;
+            return vec![scene(1_000, &[first], &[first])];
         }
+        vec![
+            scene(1, &gets, &gets),
+            scene(1_000, &[gets, posts].concat(), &[]),
+            scene(10_000, &gets, &gets),
+        ]
     }
 }
 
-fn median_of(runs: &[Run], of: fn(&Run) -> f64) -> f64 {
+pub(crate) async fn measure(args: &Args, scene: Scene) -> Result<Vec<Line>> {
+    let contest = Contest::start(args, scene.n_routes).await?;
+    let stride = scene.n_routes.div_ceil(N_BUSY_HOSTS);
+    let busy = contest.hosts.iter().step_by(stride).cloned().collect();
+    let load = Load::new((&args.wrk, &args.oha), contest.folder(), busy, OTHER_CORE)?;
+    let mut lines = Vec::new();
+    for &kind in &scene.closed {
+        let runs = closed(args, &contest, &load, kind).await?;
+        let what = format!("{}, {} routes", kind.text(), scene.n_routes);
+        lines.extend(throughput(&what, &runs));
+        if scene.open.contains(&kind) {
+            let rate = median_of(bare(&runs), |run| run.per_second) / 2.0;
+            let runs = open(args, &contest, &load, (kind, rate)).await?;
+            lines.extend(latency(&what, rate, &runs));
+        }
+    }
+    contest.is_honest().await?;
+    Ok(lines)
+}
+
+async fn closed(args: &Args, contest: &Contest, load: &Load, kind: Kind) -> Result<Runs<Run>> {
+    // Until V8 has optimised what is called often.
+    for proxy in &contest.proxies {
+        load.closed(kind, proxy.address(), args.round_span())
+            .await?;
+    }
+    in_turns(args.n_rounds(), async |at| {
+        let proxy = contest.proxies.get(at).context("there are three")?;
+        let before = proxy.cpu_time()?;
+        let seen = load
+            .closed(kind, proxy.address(), args.round_span())
+            .await?;
+        let used = proxy.cpu_time()?.saturating_sub(before).as_secs_f64();
+        Ok(Run {
+            per_second: seen.per_second,
+            cpu_micros: used * 1e6 / seen.n_requests,
+            busy: used * seen.per_second / seen.n_requests,
+        })
+    })
+    .await
+}
+
+async fn open(
+    args: &Args,
+    contest: &Contest,
+    load: &Load,
+    (kind, rate): (Kind, f64),
+) -> Result<Runs<Latency>> {
+    in_turns(args.n_rounds(), async |at| {
+        let proxy = contest.proxies.get(at).context("there are three")?;
+        load.open(kind, proxy.address(), args.round_span(), rate)
+            .await
+    })
+    .await
+}
+
+/// Runs the three so many times. Who begins changes, so that no one is always first after a pause.
+async fn in_turns<T>(n_rounds: usize, run: impl AsyncFn(usize) -> Result<T>) -> Result<Runs<T>> {
+    let mut runs = [Vec::new(), Vec::new(), Vec::new()];
+    for round in 0..n_rounds {
+        for turn in 0..3 {
+            let at = (round + turn) % 3;
+            let done = run(at).await?;
+            runs.get_mut(at).context("there are three")?.push(done);
+        }
+    }
+    Ok(runs)
+}
+
+fn bare<T>(runs: &Runs<T>) -> &[T] {
+    runs.get(BARE).map_or(&[], Vec::as_slice)
+}
+
+fn pairs<T>(runs: &Runs<T>, with: usize, of: fn(&T) -> f64) -> Vec<(f64, f64)> {
+    let runs_of = |at| runs.get(at).into_iter().flatten().map(of);
+    runs_of(OURS).zip(runs_of(with)).collect()
+}
+
+fn throughput(what: &str, runs: &Runs<Run>) -> Vec<Line> {
+    let rate: fn(&Run) -> f64 = |run| run.per_second;
+    let cpu: fn(&Run) -> f64 = |run| run.cpu_micros;
+    let line = |of_what, with, of: fn(&Run) -> f64, unit| {
+        let pairs = pairs(runs, with, of);
+        let (ours, other): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
+        Line::new(PART, format!("{what}: {of_what}"))
+            .spread("ratio", &Spread::of_ratios(pairs), "")
+            .figure("ours", median_of(&ours, |it| *it), unit)
+            .figure("other", median_of(&other, |it| *it), unit)
+    };
+    // A core that has time left means that something else was the limit: then rates say little.
+    let busy = median_of(bare(runs), |run| run.busy);
+    vec![
+        line("requests/s over an empty filter", EMPTY, rate, "/s").at_least("ratio", OVER_EMPTY.0),
+        line("requests/s over no filter", BARE, rate, "/s")
+            .figure("core busy without a filter", busy, "")
+            .at_least("ratio", OVER_BARE.0),
+        line("CPU/request over an empty filter", EMPTY, cpu, "µs").at_most("ratio", OVER_EMPTY.1),
+        line("CPU/request over no filter", BARE, cpu, "µs").at_most("ratio", OVER_BARE.1),
+    ]
+}
+
+fn latency(what: &str, rate: f64, runs: &Runs<Latency>) -> Vec<Line> {
+    let line = |name, of: fn(&Latency) -> f64| {
+        let of_one = |at: usize| median_of(runs.get(at).map_or(&[], Vec::as_slice), of);
+        Line::new(PART, format!("{what}, {rate:.0} requests/s: {name}"))
+            .spread(
+                "added to no filter",
+                &Spread::of_differences(pairs(runs, BARE, of)),
+                "ms",
+            )
+            .figure("ours", of_one(OURS), "ms")
+            .figure("empty filter", of_one(EMPTY), "ms")
+            .figure("no filter", of_one(BARE), "ms")
+    };
+    vec![
+        line("p50", |it| it.p50),
+        line("p99", |it| it.p99).at_most("added to no filter", ADDED_P99),
+        line("p99.9", |it| it.p999),
+    ]
+}
+
+fn median_of<T>(runs: &[T], of: impl Fn(&T) -> f64) -> f64 {
     let mut values: Vec<_> = runs.iter().map(of).collect();
     values.sort_by(f64::total_cmp);
     median(&values)
 }
 
-/// Another Envoy that answers by itself: the cheapest server at hand.
-async fn backend(args: &Args, folder: &Path) -> Result<Proxy> {
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
-    let plan = Plan {
-        name: "backend",
-        filters: Vec::new(),
-        hosts: vec!["*".to_owned()],
-        backend: None,
-        control_plane: nowhere,
-        scaler: nowhere,
-    };
-    Proxy::start(&args.envoy, &plan, folder, OTHER_CORE).await
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-async fn contest(
-    args: &Args,
-    folder: &TempDir,
-    hosts: &[String],
-    backend: SocketAddr,
-    [control_plane, scaler]: [SocketAddr; 2],
-) -> Result<Contest> {
-    let start = async |name, filters| {
-        let hosts = hosts.to_vec();
-        let backend = Some(backend);
-        let plan = Plan {
-            name,
-            filters,
-            hosts,
-            backend,
-            control_plane,
-            scaler,
-        };
-        Proxy::start(&args.envoy, &plan, folder.path(), ENVOY_CORE).await
-    };
-    let filter = start("filter", vec![args.our_filter()]).await?;
-    let empty = start("empty", vec![args.empty_filter("")]).await?;
-    let bare = start("bare", Vec::new()).await?;
-    filter.has_table().await?;
-    Ok(Contest {
-        proxies: [filter, empty, bare],
-        runs: [vec![], vec![], vec![]],
-    })
-}
-
-/// Control plane and scaler, with a Service, an endpoint and a route for each name.
-async fn daemons(folder: &Path, names: &[String], backend: SocketAddr) -> Result<(Daemon, Daemon)> {
-    let manifests = Manifests::in_folder(&folder.join("manifests"))?;
-    let texts = names.iter().map(|name| objects(name, backend));
-    manifests.write("apps.yaml", texts.collect::<Result<String>>()?)?;
-    let args = vec![format!("--manifests={}", manifests.folder().display())];
-    let control_plane = Daemon::start("wakegate-control-plane", folder, args).await?;
-    let uri = format!("http://{}", control_plane.addresses().grpc);
-    let args = vec![format!("--control-plane={uri}")];
-    let scaler = Daemon::start("wakegate-scaler", folder, args).await?;
-    control_plane.ready().await?;
-    scaler.ready().await?;
-    Ok((control_plane, scaler))
-}
-
-/// The documents of one app that is up.
-fn objects(name: &str, backend: SocketAddr) -> Result<String> {
-    let documents = [
-        json!({ "apiVersion": "v1", "kind": "Service",
-            "metadata": { "namespace": "bench", "name": name },
-            "spec": { "ports": [ { "name": "http", "port": 80 } ] } }),
-        json!({ "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
-            "metadata": { "namespace": "bench", "name": format!("{name}-1"),
-                "labels": { "kubernetes.io/service-name": name } },
-            "addressType": "IPv4",
-            "ports": [ { "name": "http", "port": backend.port(), "protocol": "TCP" } ],
-            "endpoints": [ { "addresses": [backend.ip()], "conditions": { "ready": true } } ] }),
-        json!({ "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
-            "metadata": { "namespace": "bench", "name": name,
-                "annotations": { "wakegate.dev/scale-to-zero": "true" } },
-            "spec": { "hostnames": [format!("{name}.test")],
-                "rules": [ { "backendRefs": [ { "name": name, "port": 80 } ] } ] } }),
-    ];
-    let mut text = String::new();
-    for document in documents {
-        writeln!(text, "---\n{document}").context("write into a string")?;
+    #[tokio::test]
+    async fn the_three_take_turns_and_each_begins_as_often_as_the_others() {
+        let order = std::cell::RefCell::new(Vec::new());
+        let runs = in_turns(3, async |at| {
+            order.borrow_mut().push(at);
+            Ok(at)
+        });
+        assert_eq!(runs.await.unwrap(), [[0; 3], [1; 3], [2; 3]].map(Vec::from));
+        assert_eq!(order.into_inner(), [0, 1, 2, 1, 2, 0, 2, 0, 1]);
     }
-    Ok(text)
+
+    #[test]
+    fn ours_is_compared_with_each_of_the_others() {
+        let run = |per_second, cpu_micros| Run {
+            per_second,
+            cpu_micros,
+            busy: 1.0,
+        };
+        let runs = [
+            vec![run(98.0, 11.0)],
+            vec![run(100.0, 10.0)],
+            vec![run(140.0, 5.0)],
+        ];
+        let lines = throughput("here", &runs);
+        let ratios: Vec<_> = lines.iter().map(|line| line.figures[0].value).collect();
+        assert_eq!(ratios, [0.98, 0.7, 1.1, 2.2]);
+    }
 }

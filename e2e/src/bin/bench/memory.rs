@@ -10,43 +10,40 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use http::Response;
 use hyper::body::Incoming;
-use serde::Serialize;
 use wakegate_e2e::client::{H2, get};
+use wakegate_e2e::stats::median;
 use wakegate_e2e::{Service, Stack, eventually};
 
 use crate::args::Args;
+use crate::line::{Line, as_f64};
 use crate::proxy::{Filter, Plan, Proxy};
-use wakegate_e2e::stats::median;
 
-const N_HELD: usize = 5_000;
+const PART: &str = "memory";
+
 /// Held before those that count: what the allocators had left over is used up by them.
 const N_FIRST: usize = 1_000;
 const N_CONNECTIONS: usize = 10;
-const LIMIT: Duration = Duration::from_secs(40);
+const LIMIT: Duration = Duration::from_mins(1);
 const CORE: usize = 0;
+/// What the design asks for, in bytes for each request beyond what a paused stream takes.
+const SHARE: f64 = 1_024.0;
 
-/// Bytes of resident memory for each waiting request: medians of fresh Envoys.
-#[derive(Debug, Serialize)]
-pub(crate) struct Memory {
-    pub(crate) n_held: usize,
-    /// Held by our filter.
-    pub(crate) held: f64,
-    /// Paused by a wasm filter that does nothing else.
-    pub(crate) paused: f64,
-    /// Delayed by Envoy's own fault filter, without wasm.
-    pub(crate) delayed: f64,
-}
+/// Bytes for each waiting request, by how many wait: the medians of fresh Envoys.
+type BySize = Vec<Vec<f64>>;
 
-pub(crate) async fn measure(args: &Args) -> Result<Memory> {
-    let room = (2 * N_HELD).to_string();
-    let service = Service::new("app").with("max-held", &room);
+pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
+    let sizes = args.n_waiting();
+    let room = sizes.iter().max().copied().unwrap_or_default() + N_FIRST;
+    let service = Service::new("app")
+        .with("max-held", &room.to_string())
+        .with("hold-timeout", "10m");
     let stack = Stack::of(&[&service]).await?;
     let plans = [
-        ("held", vec![args.our_filter()]),
+        ("held", vec![args.our_filter_with_room(room)]),
         ("paused", vec![args.empty_filter("pause")]),
         ("delayed", vec![Filter::Delay]),
     ];
-    let mut figures = [vec![], vec![], vec![]];
+    let mut figures = [(); 3].map(|()| vec![Vec::new(); sizes.len()]);
     for _ in 0..args.n_memory_rounds() {
         for ((name, filters), figures) in plans.iter().zip(&mut figures) {
             let plan = Plan {
@@ -57,33 +54,65 @@ pub(crate) async fn measure(args: &Args) -> Result<Memory> {
                 control_plane: stack.control_plane.addresses().grpc,
                 scaler: stack.scaler.addresses().grpc,
             };
-            figures.push(per_request(args, &plan, stack.folder(), &service).await?);
+            let bytes = per_request(args, &plan, (stack.folder(), &service), &sizes).await?;
+            for (of_size, bytes) in figures.iter_mut().zip(bytes) {
+                of_size.push(bytes);
+            }
         }
     }
     stack.finish().await?;
-    let [held, paused, delayed] = figures.map(|mut bytes| {
-        bytes.sort_by(f64::total_cmp);
-        median(&bytes)
-    });
-    Ok(Memory {
-        n_held: N_HELD,
-        held,
-        paused,
-        delayed,
-    })
+    Ok(lines(&sizes, figures))
 }
 
-async fn per_request(args: &Args, plan: &Plan, folder: &Path, service: &Service) -> Result<f64> {
+fn lines(sizes: &[usize], figures: [BySize; 3]) -> Vec<Line> {
+    let [held, paused, delayed] = figures.map(medians);
+    let all = sizes.iter().zip(held).zip(paused).zip(delayed);
+    all.map(|(((n, held), paused), delayed)| {
+        Line::new(
+            PART,
+            format!("{n} requests held over HTTP/2, resident bytes for each"),
+        )
+        .figure("filter's share", held - paused, "B")
+        .figure("held", held, "B")
+        .figure("paused by an empty filter", paused, "B")
+        .figure("delayed by Envoy's fault filter", delayed, "B")
+        .at_most("filter's share", SHARE)
+    })
+    .collect()
+}
+
+fn medians(by_size: BySize) -> Vec<f64> {
+    let median_of = |mut bytes: Vec<f64>| {
+        bytes.sort_by(f64::total_cmp);
+        median(&bytes)
+    };
+    by_size.into_iter().map(median_of).collect()
+}
+
+/// Bytes for each request in a fresh Envoy, for each of the sizes, which grow.
+async fn per_request(
+    args: &Args,
+    plan: &Plan,
+    (folder, service): (&Path, &Service),
+    sizes: &[usize],
+) -> Result<Vec<f64>> {
     let proxy = Proxy::start(&args.envoy, plan, folder, CORE).await?;
     if plan.name == "held" {
         proxy.has_table().await?;
     }
-    let first = open(&proxy, service, 0..N_FIRST).await?;
+    let mut waiting = vec![open(&proxy, service, 0..N_FIRST).await?];
     let before = proxy.resident_bytes()?;
-    let waiting = open(&proxy, service, N_FIRST..N_FIRST + N_HELD).await?;
-    let after = proxy.resident_bytes()?;
-    active(&proxy, first.requests.len() + waiting.requests.len()).await?;
-    Ok((after - before) / f64::from(u32::try_from(N_HELD).context("a small number")?))
+    let mut n_open = N_FIRST;
+    let mut bytes = Vec::new();
+    for &size in sizes {
+        let more = n_open..N_FIRST + size;
+        n_open = more.end;
+        waiting.push(open(&proxy, service, more).await?);
+        bytes.push((proxy.resident_bytes()? - before) / as_f64(size));
+    }
+    let n_waiting = waiting.iter().map(|some| some.requests.len()).sum();
+    active(&proxy, n_waiting).await?;
+    Ok(bytes)
 }
 
 /// Requests that wait, and the connections they wait on.
@@ -97,11 +126,9 @@ async fn open(proxy: &Proxy, service: &Service, which: Range<usize>) -> Result<W
     let connections = join_all((0..N_CONNECTIONS).map(|_| H2::open(proxy.address()))).await;
     let connections = connections.into_iter().collect::<Result<Vec<_>>>()?;
     let mut requests = FuturesUnordered::new();
-    for connection in &connections {
-        for _ in 0..which.len() / N_CONNECTIONS {
-            let request = get(&service.url("/catalog/items?page=2"))?;
-            requests.push(connection.send(request).boxed());
-        }
+    for connection in connections.iter().cycle().take(which.len()) {
+        let request = get(&service.url("/catalog/items?page=2"))?;
+        requests.push(connection.send(request).boxed());
     }
     tokio::select! {
         arrived = active(proxy, which.end) => arrived?,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::resources;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use wakegate_e2e::client::{Version, fetch, get};
@@ -14,10 +15,6 @@ use wakegate_e2e::{Process, Samples, eventually, free_address, samples};
 const START_LIMIT: Duration = Duration::from_mins(1);
 /// Pins a program to cores; part of util-linux.
 const TASKSET: &str = "/usr/bin/taskset";
-/// `man proc`: utime and stime of /proc/pid/stat count in hundredths of a second on every Linux that
-/// Envoy runs on.
-const TICK: Duration = Duration::from_millis(10);
-
 const TYPES: &str = "type.googleapis.com/envoy.extensions";
 
 /// What stands before the router.
@@ -30,6 +27,8 @@ pub(crate) enum Filter {
     },
     /// Envoy's own: delays every request at its headers.
     Delay,
+    /// Envoy's own: takes a request's body in whole before anything answers.
+    Buffer,
 }
 
 /// What an Envoy shall be like.
@@ -126,36 +125,17 @@ impl Proxy {
 
     /// What it has used of the processor so far, in user and in system mode.
     pub(crate) fn cpu_time(&self) -> Result<Duration> {
-        let stat = self.proc_file("stat")?;
-        // The name in parentheses may hold anything; utime and stime are the 12th and 13th after it.
-        let fields = stat
-            .rsplit_once(')')
-            .context("/proc/pid/stat has a name")?
-            .1;
-        let ticks = fields
-            .split_ascii_whitespace()
-            .skip(11)
-            .take(2)
-            .map(str::parse::<u32>);
-        let ticks: u32 = ticks
-            .sum::<Result<_, _>>()
-            .context("read utime and stime")?;
-        Ok(TICK * ticks)
+        resources::cpu_time(self.process.pid())
     }
 
     /// Its resident memory in bytes.
     pub(crate) fn resident_bytes(&self) -> Result<f64> {
-        let status = self.proc_file("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line
-            .and_then(|line| line.trim().strip_suffix(" kB"))
-            .context("find VmRSS")?;
-        Ok(kib.trim().parse::<f64>().context("read VmRSS")? * 1024.0)
+        resources::resident_bytes(self.process.pid())
     }
 
-    fn proc_file(&self, name: &str) -> Result<String> {
-        let path = format!("/proc/{}/{name}", self.process.pid());
-        fs::read_to_string(&path).with_context(|| format!("read {path}"))
+    /// The part of it that is the memory of its wasm VMs.
+    pub(crate) fn wasm_bytes(&self) -> Result<f64> {
+        resources::wasm_bytes(self.process.pid())
     }
 }
 
@@ -250,6 +230,10 @@ impl Filter {
                         "code": { "local": { "filename": module } },
                     },
                 },
+            } }),
+            Self::Buffer => json!({ "name": "buffer", "typed_config": {
+                "@type": format!("{TYPES}.filters.http.buffer.v3.Buffer"),
+                "max_request_bytes": 1 << 20,
             } }),
             Self::Delay => json!({ "name": "fault", "typed_config": {
                 "@type": format!("{TYPES}.filters.http.fault.v3.HTTPFault"),

@@ -1,36 +1,67 @@
-//! The figures as people and programs read them.
+//! The lines as people and programs read them.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::hot_path::HotPath;
-use crate::memory::Memory;
-use crate::wake::Wake;
-use wakegate_e2e::stats::{Ratio, Times};
+use crate::line::{Aim, Direction, Figure, Line, Verdict};
 
-/// All that was measured.
+/// All that was measured so far.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    quick: bool,
+    is_quick: bool,
     n_cores: usize,
-    pub(crate) hot_path: Vec<HotPath>,
-    pub(crate) wake: Option<Wake>,
-    pub(crate) memory: Option<Memory>,
+    lines: Vec<Judged>,
+    /// What was not measured to its end, and why.
+    failures: Vec<Failure>,
+}
+
+#[derive(Debug, Serialize)]
+struct Judged {
+    #[serde(flatten)]
+    line: Line,
+    verdict: Option<Verdict>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    step: String,
+    error: String,
 }
 
 impl Report {
-    pub(crate) fn new(quick: bool) -> Self {
-        let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
+    pub(crate) fn new(is_quick: bool) -> Self {
         Self {
-            quick,
-            n_cores,
-            hot_path: Vec::new(),
-            wake: None,
-            memory: None,
+            is_quick,
+            n_cores: std::thread::available_parallelism().map_or(1, usize::from),
+            lines: Vec::new(),
+            failures: Vec::new(),
         }
+    }
+
+    /// Takes the lines of one step.
+    pub(crate) fn add(&mut self, lines: Vec<Line>) {
+        let judged = lines.into_iter().map(|line| Judged {
+            verdict: line.verdict(),
+            line,
+        });
+        self.lines.extend(judged);
+    }
+
+    /// Takes that a step has no lines.
+    pub(crate) fn failed(&mut self, step: &str, error: &anyhow::Error) {
+        self.failures.push(Failure {
+            step: step.to_owned(),
+            error: format!("{error:#}"),
+        });
+    }
+
+    /// Whether a step failed, or a line says that something is wrong.
+    pub(crate) fn is_bad(&self) -> bool {
+        !self.failures.is_empty() || self.lines.iter().any(|judged| judged.line.is_fault())
     }
 
     /// Writes bench.md and bench.json into `folder`.
@@ -41,106 +72,127 @@ impl Report {
         fs::write(folder.join("bench.json"), json).context("write bench.json")
     }
 
-    /// The figures as Markdown tables.
+    /// The lines as one Markdown table, with a row for the name of each part.
     pub(crate) fn markdown(&self) -> String {
-        let kind = if self.quick {
-            "a quick look"
+        let kind = if self.is_quick {
+            "a quick look, not worth quoting"
         } else {
             "a full run"
         };
-        let mut lines = vec![
+        let mut rows = vec![
             format!("# Figures ({kind}, {} cores)", self.n_cores),
             String::new(),
+            "| what | figures | aim | verdict |".to_owned(),
+            "|---|---|---|---|".to_owned(),
         ];
-        if !self.hot_path.is_empty() {
-            lines.extend(table(
-                "requests to a backend that is up",
-                "median (95 % of the median)",
-            ));
-            lines.extend(self.hot_path.iter().flat_map(hot_path));
+        let mut part = "";
+        for judged in &self.lines {
+            if judged.line.part != part {
+                part = judged.line.part;
+                rows.push(format!("| **{part}** | | | |"));
+            }
+            rows.push(row(&judged.line));
         }
-        if let Some(wake) = &self.wake {
-            lines.extend(table("from zero", "p50 / p99 / max, milliseconds"));
-            lines.push(times(
-                "request → `true` on KEDA's stream",
-                &wake.request_to_true,
-            ));
-            let what = "endpoint's file written → held request at the backend";
-            lines.push(times(what, &wake.endpoint_to_backend));
-            let what = "endpoint's file written → response at the client";
-            lines.push(times(what, &wake.endpoint_to_response));
-            lines.push(String::new());
-        }
-        if let Some(memory) = &self.memory {
-            let what = format!("{} requests wait (HTTP/2)", memory.n_held);
-            lines.extend(table(&what, "bytes of resident memory each"));
-            lines.push(row("held by the filter", &format!("{:.0}", memory.held)));
-            let what = "paused by a wasm filter that does nothing else";
-            lines.push(row(what, &format!("{:.0}", memory.paused)));
-            let what = "delayed by Envoy's own fault filter";
-            lines.push(row(what, &format!("{:.0}", memory.delayed)));
-            let share = memory.held - memory.paused;
-            lines.push(row(
-                "the filter's share, beyond a pause",
-                &format!("{share:.0}"),
-            ));
-            lines.push(String::new());
-        }
-        lines.join("\n")
+        let failures = self.failures.iter();
+        rows.extend(failures.map(|it| format!("\nNot measured: {}: {}", it.step, it.error)));
+        rows.push(String::new());
+        rows.join("\n")
     }
 }
 
-fn table(what: &str, figures: &str) -> [String; 2] {
-    [row(what, figures), "|---|---|".to_owned()]
+/// One row of the table.
+pub(crate) fn row(line: &Line) -> String {
+    let figures: Vec<_> = line.figures.iter().map(figure).collect();
+    let aims: Vec<_> = line.aims.iter().map(aim).collect();
+    let (figures, aims) = (figures.join(", "), aims.join(", "));
+    let verdict = line.verdict().map_or("", Verdict::text);
+    format!("| {} | {figures} | {aims} | {verdict} |", line.what)
 }
 
-fn row(what: &str, figure: &str) -> String {
-    format!("| {what} | {figure} |")
+fn figure(figure: &Figure) -> String {
+    let mut text = format!("{} {}", figure.name, number(figure.value));
+    if !figure.unit.is_empty() {
+        text.push(' ');
+        text.push_str(figure.unit);
+    }
+    if let Some(interval) = figure.interval {
+        let (low, high) = (number(interval.low), number(interval.high));
+        // Writing into a string cannot fail.
+        let _ = write!(text, " ({low} to {high}, n = {})", interval.n);
+    }
+    text
 }
 
-fn hot_path(figures: &HotPath) -> Vec<String> {
-    let n = figures.n_routes;
-    let orientation = |what: &str, of: &crate::hot_path::Medians, digits: usize| {
-        let what = format!("table of {n}: {what} with the filter / an empty one / none");
-        row(
-            &what,
-            &format!(
-                "{:.digits$} / {:.digits$} / {:.digits$}",
-                of.filter, of.empty, of.bare
-            ),
-        )
+fn aim(aim: &Aim) -> String {
+    let sign = match aim.direction {
+        Direction::AtLeast => '≥',
+        Direction::AtMost => '≤',
     };
-    vec![
-        ratio(
-            n,
-            "requests per second / empty filter",
-            &figures.throughput_over_empty,
-        ),
-        ratio(
-            n,
-            "requests per second / no filter",
-            &figures.throughput_over_bare,
-        ),
-        ratio(n, "CPU per request / empty filter", &figures.cpu_over_empty),
-        ratio(n, "CPU per request / no filter", &figures.cpu_over_bare),
-        orientation("requests per second", &figures.requests_per_second, 0),
-        orientation("CPU µs per request", &figures.cpu_micros_per_request, 1),
-        String::new(),
-    ]
+    format!("{} {sign} {}", aim.figure, number(aim.bound))
 }
 
-fn ratio(n_routes: usize, what: &str, ratio: &Ratio) -> String {
-    let figure = format!(
-        "{:.3} ({:.3} to {:.3}, {} pairs)",
-        ratio.median, ratio.low, ratio.high, ratio.n_pairs
-    );
-    row(&format!("table of {n_routes}: {what}"), &figure)
+/// With as many digits as it deserves: whole numbers whole, the rest to three decimals below ten and to
+/// fewer above.
+fn number(value: f64) -> String {
+    let magnitude = value.abs();
+    if value.fract() == 0.0 || magnitude >= 1_000.0 {
+        return format!("{value:.0}");
+    }
+    let digits = if magnitude < 10.0 {
+        3
+    } else if magnitude < 100.0 {
+        2
+    } else {
+        1
+    };
+    format!("{value:.digits$}")
 }
 
-fn times(what: &str, times: &Times) -> String {
-    let figure = format!(
-        "{:.2} / {:.2} / {:.2} (n = {})",
-        times.p50_ms, times.p99_ms, times.max_ms, times.n
-    );
-    row(what, &figure)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wakegate_e2e::stats::Spread;
+
+    #[test]
+    fn numbers_have_the_digits_that_they_deserve() {
+        let numbers = [0.0, 5.0, 0.97, 1.234_56, 12.345, 123.45, 12_345.6];
+        let texts = numbers.map(number);
+        assert_eq!(
+            texts,
+            ["0", "5", "0.970", "1.235", "12.35", "123.5", "12346"]
+        );
+    }
+
+    #[test]
+    fn a_row_has_figures_aim_and_verdict() {
+        let ratio = Spread {
+            n: 12,
+            median: 0.981,
+            low: 0.975,
+            high: 0.99,
+        };
+        let line = Line::new("hot path", "requests per second")
+            .spread("over empty", &ratio, "")
+            .figure("here", 12_345.6, "/s")
+            .at_least("over empty", 0.97);
+        assert_eq!(
+            row(&line),
+            "| requests per second | over empty 0.981 (0.975 to 0.990, n = 12), here 12346 /s | over empty ≥ 0.970 | met |"
+        );
+    }
+
+    #[test]
+    fn a_part_is_named_once_and_what_failed_is_said() {
+        let mut report = Report::new(true);
+        report.add(vec![
+            Line::new("wake", "one").count("n", 1),
+            Line::new("wake", "two").count("n", 2),
+        ]);
+        assert!(!report.is_bad());
+        report.failed("memory", &anyhow::anyhow!("no room"));
+        assert!(report.is_bad());
+        let text = report.markdown();
+        assert_eq!(text.matches("**wake**").count(), 1);
+        assert!(text.contains("Not measured: memory: no room"));
+    }
 }

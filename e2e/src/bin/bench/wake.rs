@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use serde::Serialize;
+use anyhow::{Context, Result, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -17,34 +16,50 @@ use wakegate_wire::externalscaler::ScaledObjectRef;
 use wakegate_wire::externalscaler::external_scaler_client::ExternalScalerClient;
 
 use crate::args::Args;
+use crate::line::Line;
+use crate::subscriber::Subscriber;
 use wakegate_e2e::stats::Times;
 
 /// Far beyond what any step takes.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The figures of all wakes.
-#[derive(Debug, Serialize)]
-pub(crate) struct Wake {
-    /// From the request's first byte to the message on KEDA's stream.
-    pub(crate) request_to_true: Times,
-    /// From before the EndpointSlice's file is written to the held request at the backend.
-    pub(crate) endpoint_to_backend: Times,
-    /// The same, to the response's headers at the client.
-    pub(crate) endpoint_to_response: Times,
-}
+/// What the design asks for, in milliseconds.
+const TOLD_P99: f64 = 5.0;
+const RELEASED_P99: f64 = 2.0;
 
-/// One wake, in milliseconds: see [`Wake`].
+/// One wake, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
+    /// From the request's first byte to the message on KEDA's stream.
     wake: f64,
+    /// From the endpoint's being known to the control plane, as a subscriber of it hears, to the first
+    /// probe at the backend: until then, Envoy's own endpoint was waited for.
+    probe: f64,
+    /// The same, to the held request at the backend.
+    release: f64,
+    /// From before the EndpointSlice's file is written to the held request at the backend.
     arrival: f64,
+    /// The same, to the response's headers at the client.
     response: f64,
 }
 
-/// A request that reached the backend: its path, and when.
-type Arrival = (String, Instant);
+/// Who tells what happens.
+#[derive(Debug)]
+struct Seen {
+    backend: SocketAddr,
+    arrived: mpsc::Receiver<Arrival>,
+    subscriber: Subscriber,
+}
 
-pub(crate) async fn measure(args: &Args) -> Result<Wake> {
+/// A request that reached the backend.
+#[derive(Debug)]
+struct Arrival {
+    is_probe: bool,
+    path: String,
+    at: Instant,
+}
+
+pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
     // Each wakes once: a key stays active for some time after, so that it cannot be woken again soon.
     let services: Vec<_> = (0..args.n_wakes())
         .map(|index| Service::new(&format!("app-{index}")))
@@ -54,31 +69,41 @@ pub(crate) async fn measure(args: &Args) -> Result<Wake> {
     let backend = listener
         .local_addr()
         .context("ask for the backend's address")?;
-    let (arrivals, mut arrived) = mpsc::channel(16);
+    let (arrivals, arrived) = mpsc::channel(16);
     let _serving = Background::start(serve(listener, arrivals));
     let uri = format!("http://{}", stack.scaler.addresses().grpc);
     let client = ExternalScalerClient::new(Endpoint::from_shared(uri)?.connect_lazy());
 
+    let subscriber = Subscriber::open(stack.control_plane.addresses().grpc).await?;
+    let mut seen = Seen {
+        backend,
+        arrived,
+        subscriber,
+    };
+
     let mut samples = Vec::new();
     for service in &services {
         let told = watch(&client, service).await?;
-        samples.push(wake(&stack, service, backend, (told, &mut arrived)).await?);
+        samples.push(wake(&stack, service, told, &mut seen).await?);
     }
     stack.finish().await?;
     let times = |of: fn(&Sample) -> f64| Times::of(samples.iter().map(of).collect());
-    Ok(Wake {
-        request_to_true: times(|sample| sample.wake),
-        endpoint_to_backend: times(|sample| sample.arrival),
-        endpoint_to_response: times(|sample| sample.response),
-    })
+    let line = |what: &str, of| Line::new("wake", what).times(&times(of));
+    let told = "request at zero → `true` on KEDA's stream";
+    let probed = "endpoint known to the control plane → probe at the backend";
+    let released = "endpoint known to the control plane → held request at the backend";
+    let arrived = "endpoint's file written → held request at the backend";
+    let answered = "endpoint's file written → response at the client";
+    Ok(vec![
+        line(told, |it| it.wake).at_most("p99", TOLD_P99),
+        line(probed, |it| it.probe),
+        line(released, |it| it.release).at_most("p99", RELEASED_P99),
+        line(arrived, |it| it.arrival),
+        line(answered, |it| it.response),
+    ])
 }
 
-async fn wake(
-    stack: &Stack,
-    service: &Service,
-    backend: SocketAddr,
-    (told, arrived): (Told, &mut mpsc::Receiver<Arrival>),
-) -> Result<Sample> {
+async fn wake(stack: &Stack, service: &Service, told: Told, seen: &mut Seen) -> Result<Sample> {
     let path = format!("/held/{}", service.name);
     let mut connection = H1::open(stack.address()?).await?;
     let request = get(&service.url(&path))?;
@@ -95,22 +120,41 @@ async fn wake(
     let told = timeout(LIMIT, told.when).await.context("KEDA is told")??;
 
     let written = Instant::now();
-    stack.manifests.put_endpoint(service, Some(backend))?;
-    let (reached, at) = timeout(LIMIT, arrived.recv())
-        .await
-        .context("the held request reaches the backend")?
-        .context("the backend runs")?;
-    anyhow::ensure!(reached == path, "{reached} reached the backend, not {path}");
+    stack.manifests.put_endpoint(service, Some(seen.backend))?;
+    let known = seen.subscriber.ready(&service.backend(), LIMIT).await?;
+    let first = seen.arrival().await?;
+    let probed = first.at;
+    let arrival = if first.is_probe {
+        seen.arrival().await?
+    } else {
+        first
+    };
+    ensure!(
+        !arrival.is_probe && arrival.path == path,
+        "{arrival:?} reached the backend, not {path}"
+    );
     let (answered, response) = timeout(LIMIT, response)
         .await
         .context("the answer comes")???;
     let answer = read(response).await?;
-    anyhow::ensure!(answer.status == 200, "answered with {}", answer.status);
+    ensure!(answer.status == 200, "answered with {}", answer.status);
     Ok(Sample {
         wake: millis(asked, told),
-        arrival: millis(written, at),
+        probe: millis(known, probed),
+        release: millis(known, arrival.at),
+        arrival: millis(written, arrival.at),
         response: millis(written, answered),
     })
+}
+
+impl Seen {
+    /// The next request that reaches the backend.
+    async fn arrival(&mut self) -> Result<Arrival> {
+        timeout(LIMIT, self.arrived.recv())
+            .await
+            .context("a request reaches the backend")?
+            .context("the backend runs")
+    }
 }
 
 fn millis(from: Instant, to: Instant) -> f64 {
@@ -162,7 +206,7 @@ async fn watch(client: &ExternalScalerClient<Channel>, service: &Service) -> Res
     })
 }
 
-/// Answers every request at once; tells of those that were held, not of probes.
+/// Answers every request at once, and tells of each.
 async fn serve(listener: TcpListener, arrivals: mpsc::Sender<Arrival>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -187,9 +231,12 @@ async fn answer_all(mut stream: TcpStream, arrivals: mpsc::Sender<Arrival>) -> O
         let mut line = text.split(' ');
         let is_get = line.next() == Some("GET");
         let path = line.next().unwrap_or_default().to_owned();
-        if is_get {
-            arrivals.send((path, now)).await.ok()?;
-        }
+        let arrival = Arrival {
+            is_probe: !is_get,
+            path,
+            at: now,
+        };
+        arrivals.send(arrival).await.ok()?;
         let body = if is_get { "ok\n" } else { "" };
         let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{body}");
         stream.write_all(answer.as_bytes()).await.ok()?;

@@ -32,7 +32,7 @@ const APPLY: [&str; 4] = [
 /// KEDA's CRDs, its namespace, its webhooks and its external metrics API.
 pub(super) async fn apply_keda(kubectl: &Kubectl, layout: &Layout) -> Result<()> {
     let folder = program::keda_manifests()?;
-    apply_path(kubectl, &folder.join("crd/bases")).await?;
+    apply_keda_crds(kubectl).await?;
     let objects = json!({"apiVersion": "v1", "kind": "List", "items": [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": KEDA_NAMESPACE}},
         adapter_service(),
@@ -40,6 +40,11 @@ pub(super) async fn apply_keda(kubectl: &Kubectl, layout: &Layout) -> Result<()>
         webhooks(&folder, layout)?,
     ]});
     apply_text(kubectl, &objects.to_string()).await
+}
+
+/// KEDA's CRDs alone.
+pub(super) async fn apply_keda_crds(kubectl: &Kubectl) -> Result<()> {
+    apply_path(kubectl, &program::keda_manifests()?.join("crd/bases")).await
 }
 
 /// The Gateway API's CRDs of the standard channel.

@@ -30,7 +30,7 @@ impl Watches {
         this
     }
 
-    fn on(&mut self, at: usize, event: Event<DynamicObject>) -> Option<Kind> {
+    fn on(&mut self, at: usize, event: Event<Received>) -> Option<Kind> {
         self.0.on_news(at, News::Event(Box::new(event)))
     }
 
@@ -54,7 +54,7 @@ impl Watches {
     }
 }
 
-fn object(name: &str, port: u16) -> DynamicObject {
+fn object(name: &str, port: u16) -> Received {
     let value = json!({
         "apiVersion": "v1",
         "kind": "Service",
@@ -65,9 +65,9 @@ fn object(name: &str, port: u16) -> DynamicObject {
 }
 
 /// Of a newer schema than ours.
-fn odd(name: &str) -> DynamicObject {
+fn odd(name: &str) -> Received {
     let mut object = object(name, 80);
-    object.data["spec"]["ports"] = json!("many");
+    object.content["spec"]["ports"] = json!("many");
     object
 }
 
@@ -213,7 +213,7 @@ fn what_is_trimmed_makes_no_difference_to_the_table() {
         let dir = dir.unwrap().path();
         let (mut whole, mut trimmed) = (Vec::new(), Vec::new());
         for (id, value) in fixture(&dir) {
-            let object: DynamicObject = serde_json::from_value(value.clone()).unwrap();
+            let object: Received = serde_json::from_value(value.clone()).unwrap();
             let from_server = converted(&id, object).ok();
             let from_file = document::typed(id.kind, value).ok();
             assert_eq!(from_server.is_some(), from_file.is_some(), "{id}");

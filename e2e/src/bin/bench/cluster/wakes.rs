@@ -11,13 +11,14 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, Resource};
 use kube::runtime::watcher::{Config, Event, watcher};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use tokio::{time, try_join};
 use wakegate_e2e::kube::objects::{deployment, gateway, http_route, service};
 use wakegate_e2e::kube::{Host, Scene};
 use wakegate_e2e::stats::Times;
 
-use crate::millis;
+use super::{PART, millis};
+use crate::line::Line;
 
 /// Each wakes again when it is back at zero, which takes a while: several share that wait. They are woken one
 /// after the other, so that none is measured beside another.
@@ -26,26 +27,18 @@ const N_WORKLOADS: usize = 5;
 /// Far beyond what a wake takes.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The figures of all wakes.
-#[derive(Debug, Serialize)]
-pub(crate) struct Wakes {
-    /// From the request to the `/scale` that KEDA has written.
-    pub(crate) request_to_scale: Times,
-    /// From the request to the answer.
-    pub(crate) request_to_response: Times,
-    /// From the pod's Ready to the answer.
-    pub(crate) ready_to_response: Times,
-}
-
-/// One wake, in milliseconds: see [`Wakes`].
+/// One wake, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
+    /// From the request to the `/scale` that KEDA has written.
     scale: f64,
+    /// From the request to the answer.
     response: f64,
+    /// From the pod's Ready to the answer.
     from_ready: f64,
 }
 
-pub(crate) async fn measure(n_wakes: usize) -> Result<Wakes> {
+pub(super) async fn measure(n_wakes: usize) -> Result<Vec<Line>> {
     let names: Vec<_> = (0..N_WORKLOADS).map(|at| format!("app-{at}")).collect();
     let ours = [("scale-to-zero", "true"), ("cooldown", "1s")];
     let objects = names.iter().flat_map(|name| {
@@ -66,12 +59,17 @@ pub(crate) async fn measure(n_wakes: usize) -> Result<Wakes> {
         samples.push(wake(&scene, name).await?);
     }
     scene.finish().await?;
-    let times = |of: fn(&Sample) -> f64| Times::of(samples.iter().map(of).collect());
-    Ok(Wakes {
-        request_to_scale: times(|sample| sample.scale),
-        request_to_response: times(|sample| sample.response),
-        ready_to_response: times(|sample| sample.from_ready),
-    })
+    let line = |what: &str, of: fn(&Sample) -> f64| {
+        let times = Times::of(samples.iter().map(of).collect());
+        Line::new(PART, what).times(&times)
+    };
+    Ok(vec![
+        line("request at zero → KEDA has written `/scale`", |it| {
+            it.scale
+        }),
+        line("request at zero → first byte", |it| it.response),
+        line("pod Ready → first byte", |it| it.from_ready),
+    ])
 }
 
 async fn wake(scene: &Scene<'_>, name: &str) -> Result<Sample> {

@@ -7,7 +7,6 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{Api, Patch, PatchParams};
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time;
@@ -19,21 +18,13 @@ use wakegate_e2e::kube::{Host, SOON, Scene};
 use wakegate_e2e::sample::{self, Behaviour};
 use wakegate_e2e::stats::Times;
 
-use crate::millis;
+use super::{PART, millis};
+use crate::line::Line;
 
 /// The Service, and its slice.
 const NAME: &str = "app";
 
-/// The figures of all endpoints.
-#[derive(Debug, Serialize)]
-pub(crate) struct Endpoints {
-    /// From before the EndpointSlice is sent to the API server to the response's headers at the client.
-    pub(crate) sent_to_response: Times,
-    /// From the API server's answer, which comes after it has told its watchers.
-    pub(crate) written_to_response: Times,
-}
-
-pub(crate) async fn measure(n_endpoints: usize) -> Result<Endpoints> {
+pub(super) async fn measure(n_endpoints: usize) -> Result<Vec<Line>> {
     let ours = [
         ("scale-to-zero", "true"),
         ("scaled-object", "external"),
@@ -78,15 +69,20 @@ pub(crate) async fn measure(n_endpoints: usize) -> Result<Endpoints> {
         written.push(millis(after, answered));
     }
     scene.finish().await?;
-    Ok(Endpoints {
-        sent_to_response: Times::of(sent),
-        written_to_response: Times::of(written),
-    })
+    let line = |what: &str, millis| Line::new(PART, what).times(&Times::of(millis));
+    // The API server answers after it has told its watchers.
+    let from_sent = "EndpointSlice sent to the API server → response of the held request";
+    let from_written =
+        "EndpointSlice acknowledged by the API server → response of the held request";
+    Ok(vec![
+        line(from_sent, sent).at_most("p99", 5.0),
+        line(from_written, written),
+    ])
 }
 
 async fn put(slices: &Api<EndpointSlice>, address: SocketAddr, is_ready: bool) -> Result<()> {
     let slice = slice(address, is_ready);
-    let params = PatchParams::apply("bench-kube").force();
+    let params = PatchParams::apply("bench").force();
     let put = slices.patch(NAME, &params, &Patch::Apply(slice)).await;
     put.map(drop).context("write an EndpointSlice")
 }
