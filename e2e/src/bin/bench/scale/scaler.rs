@@ -34,7 +34,7 @@ const NAMED: [usize; 2] = [25, 100];
 
 pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
     let sizes = Sizes::of(args.quick);
-    let mut world = World::start(sizes.n_routes).await?;
+    let mut world = World::start(sizes.routes).await?;
     let known = Arc::new(known(world.control_plane.addresses().grpc).await?);
     let mut lines = Vec::new();
     for n_named in NAMED {
@@ -55,12 +55,13 @@ async fn at_load(
     let mut scaler = Daemon::start("wakegate-scaler", world.folder(), args_of).await?;
     scaler.ready().await?;
     let address = scaler.addresses().grpc;
-    let mut workers = Reporters::start(address, sizes.n_reporters, known, n_named);
-    until(LIMIT, "all workers report", || {
-        (workers.n_reporting() == sizes.n_reporters).then_some(())
-    })
-    .await?;
-    let asked_for = world.services.get(..sizes.n_scaled_objects);
+    let mut workers = Reporters::start(address, sizes.reporters, known, n_named);
+    let ended = until(LIMIT, "all workers report", || {
+        let all = (workers.n_reporting() == sizes.reporters).then_some(Ok(()));
+        all.or_else(|| workers.are_well().err().map(Err))
+    });
+    ended.await??;
+    let asked_for = world.services.get(..sizes.scaled_objects);
     let asked_for = asked_for.context("as many Services as ScaledObjects")?;
     let mut keda = Keda::start(address, asked_for).await?;
     // Until the histories are as long as they get: the longest window that is asked for is a minute.
@@ -76,10 +77,10 @@ async fn at_load(
     let edges = edges(address, known, asked_for, &mut keda, args).await?;
     let load = format!(
         "{} workers, {} keys, {n_named} of them in each report",
-        sizes.n_reporters, sizes.n_routes
+        sizes.reporters, sizes.routes
     );
     let (is_active, metrics, n_failed) = keda.answered();
-    let keda = format!("{load}; {} ScaledObjects", sizes.n_scaled_objects);
+    let keda = format!("{load}; {} ScaledObjects", sizes.scaled_objects);
     let lines = vec![
         Line::new(PART, format!("{load}: CPU"))
             .figure("CPU", cores, "cores")
