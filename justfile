@@ -85,6 +85,11 @@ bench *args: wasm envoy
     cargo build --release --locked --package wakegate-control-plane --package wakegate-scaler --package wakegate-e2e --bins
     WAKEGATE_BIN_DIR={{ target }}/release WAKEGATE_EMPTY_FILTER={{ target }}/wasm/wakegate_empty_filter.wasm scripts/bench "$@"
 
+# The parts of `bench` that need a real Kubernetes, alone
+[group('build')]
+bench-kube *args:
+    @{{ just_executable() }} --justfile {{ justfile() }} bench --only first-sync,cluster "$@"
+
 [private]
 programs:
     cargo build --workspace --bins --locked

@@ -30,16 +30,13 @@ const LIMIT: Duration = Duration::from_mins(2);
 
 /// Keys that each report names. At 4,000 workers and 10,000 keys every key is named by so many workers that its
 /// numbers are new ten times in a second; four times as many is a fleet that is busy everywhere.
-const NAMED: [usize; 2] = [25, 100];
+pub(crate) const NAMED: [usize; 2] = [25, 100];
 
-pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
+pub(crate) async fn measure(args: &Args, n_named: usize) -> Result<Vec<Line>> {
     let sizes = Sizes::of(args.quick);
     let mut world = World::start(sizes.routes).await?;
     let known = Arc::new(known(world.control_plane.addresses().grpc).await?);
-    let mut lines = Vec::new();
-    for n_named in NAMED {
-        lines.extend(at_load(&world, &known, (sizes, n_named), args).await?);
-    }
+    let lines = at_load(&world, &known, (sizes, n_named), args).await?;
     world.control_plane.terminate().await?;
     Ok(lines)
 }
