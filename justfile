@@ -95,6 +95,11 @@ bench *args: wasm envoy
 chaos *args: programs wasm envoy
     ENVOY_BIN=$(scripts/envoy) LIBFAKETIME=$(scripts/faketime) {{ target }}/debug/chaos --output {{ target }}/chaos "$@"
 
+# The parts of `bench` that need a real Kubernetes, alone
+[group('build')]
+bench-kube *args:
+    @{{ just_executable() }} --justfile {{ justfile() }} bench --only first-sync,cluster "$@"
+
 [private]
 programs:
     cargo build --workspace --bins --locked

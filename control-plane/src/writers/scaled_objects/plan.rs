@@ -78,11 +78,10 @@ pub(super) fn step(wanted: Option<&Manifest>, observed: Option<&Observed>) -> St
     match (wanted, observed) {
         (None, Some(observed)) if observed.is_ours && !observed.is_going => Step::Delete,
         (None, _) => Step::Nothing,
-        (Some(_), None) => Step::Apply,
         // Once KEDA has let it go, it is missing.
         (Some(_), Some(observed)) if observed.is_going => Step::Nothing,
         (Some(wanted), Some(observed)) if wanted.agrees_with(observed) => Step::Nothing,
-        (Some(_), Some(_)) => Step::Apply,
+        (Some(_), _) => Step::Apply,
     }
 }
 

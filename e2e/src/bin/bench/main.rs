@@ -144,10 +144,10 @@ fn of_daemons(args: &Args) -> Vec<Step<'_>> {
         steps.push(step(name, scale::fan_out::measure(args)));
     }
     if args.wants(Part::Scaler) {
-        steps.push(step(
-            "many workers of one scaler",
-            scale::scaler::measure(args),
-        ));
+        for n_named in scale::scaler::NAMED {
+            let name = format!("many workers of one scaler, {n_named} keys in each report");
+            steps.push(step(name, scale::scaler::measure(args, n_named)));
+        }
     }
     if args.wants(Part::FirstSync) {
         let name = "many objects on an API server";

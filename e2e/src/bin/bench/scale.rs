@@ -16,31 +16,31 @@ mod world;
 /// The sizes of the design, or a tenth of them for a first look.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
-    /// Routes, each with a Service of its own, which is a key of its own.
-    pub(crate) n_routes: usize,
+    /// How many routes, each with a Service of its own, which is a key of its own.
+    pub(crate) routes: usize,
     /// Workers that watch the control plane.
-    pub(crate) n_watchers: usize,
+    pub(crate) watchers: usize,
     /// Workers that report to the scaler.
-    pub(crate) n_reporters: usize,
+    pub(crate) reporters: usize,
     /// ScaledObjects that KEDA asks for.
-    pub(crate) n_scaled_objects: usize,
+    pub(crate) scaled_objects: usize,
 }
 
 impl Sizes {
     pub(crate) fn of(quick: bool) -> Self {
         if quick {
             Self {
-                n_routes: 1_000,
-                n_watchers: 40,
-                n_reporters: 400,
-                n_scaled_objects: 100,
+                routes: 1_000,
+                watchers: 40,
+                reporters: 400,
+                scaled_objects: 100,
             }
         } else {
             Self {
-                n_routes: 10_000,
-                n_watchers: 400,
-                n_reporters: 4_000,
-                n_scaled_objects: 1_000,
+                routes: 10_000,
+                watchers: 400,
+                reporters: 4_000,
+                scaled_objects: 1_000,
             }
         }
     }

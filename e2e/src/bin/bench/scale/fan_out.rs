@@ -16,7 +16,7 @@ const PART: &str = "Control plane: many workers";
 
 pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
     let sizes = Sizes::of(args.quick);
-    let mut world = World::start(sizes.n_routes).await?;
+    let mut world = World::start(sizes.routes).await?;
     let address = world.control_plane.addresses().grpc;
     let mut watchers = Watchers::start(address, 1, "");
     let has = watchers.all(|applied| applied.is_full).await?;
@@ -34,8 +34,8 @@ pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
 /// All workers come at once and have nothing.
 async fn storm(world: &World, sizes: Sizes) -> Result<(Line, Watchers)> {
     let Sizes {
-        n_routes,
-        n_watchers,
+        routes: n_routes,
+        watchers: n_watchers,
         ..
     } = sizes;
     let address = world.control_plane.addresses().grpc;
@@ -88,8 +88,8 @@ async fn fan_out(
     let cpu = usage::cpu_time(&world.control_plane)?.saturating_sub(before);
     let n_done = u32::try_from(2 * last.len()).unwrap_or(u32::MAX);
     let Sizes {
-        n_routes,
-        n_watchers,
+        routes: n_routes,
+        watchers: n_watchers,
         ..
     } = sizes;
     let what = format!(
@@ -114,13 +114,13 @@ async fn come_back(world: &mut World, version: &str, sizes: Sizes) -> Result<Lin
     let address = world.control_plane.addresses().grpc;
     let before = usage::cpu_time(&world.control_plane)?;
     let began = Instant::now();
-    let mut watchers = Watchers::start(address, sizes.n_watchers, version);
+    let mut watchers = Watchers::start(address, sizes.watchers, version);
     let all = watchers.all(|_| true).await?;
     let cpu = usage::cpu_time(&world.control_plane)?.saturating_sub(before);
     let n_sent = all.iter().filter(|applied| applied.n_bytes > 0).count();
     let what = format!(
         "{} workers come back at once to a control plane that was started anew, with the table that they have",
-        sizes.n_watchers
+        sizes.watchers
     );
     Ok(Line::new(PART, what)
         .figure("last is told", times_of(&all, began).max_ms, "ms")

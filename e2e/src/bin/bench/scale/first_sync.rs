@@ -47,10 +47,10 @@ pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
     // It would look at each of our Services and slices.
     cluster.kill(Program::ControllerManager)?;
     let objects = Objects::of(&cluster).await?;
-    objects.create(sizes.n_routes).await?;
+    objects.create(sizes.routes).await?;
     let (mut lines, mut control_plane) = first_sync(&cluster, sizes).await?;
     lines.extend(changes(&objects, &control_plane, (sizes, 0), args).await?);
-    lines.extend(changes(&objects, &control_plane, (sizes, sizes.n_watchers), args).await?);
+    lines.extend(changes(&objects, &control_plane, (sizes, sizes.watchers), args).await?);
     control_plane.terminate().await?;
     cluster.finish()?;
     Ok(lines)
@@ -80,7 +80,7 @@ async fn first_sync(cluster: &Cluster, sizes: Sizes) -> Result<(Vec<Line>, Daemo
     ensure!(n_routes > 0.0, "no route was read");
     let what = format!(
         "start → ready, {} HTTPRoutes, and as many Services, EndpointSlices and Deployments",
-        sizes.n_routes
+        sizes.routes
     );
     let time = Line::new(PART, what.clone())
         .figure("took", took.as_secs_f64(), "s")
@@ -104,7 +104,7 @@ async fn changes(
     let mut watchers = Watchers::start(address, n_workers, "");
     if n_workers > 0 {
         watchers.all(|applied| applied.is_full).await?;
-        objects.are_scaled(sizes.n_routes).await?;
+        objects.are_scaled(sizes.routes).await?;
     }
     let n_changes = if args.quick { 500 } else { 3_000 };
     // None of those that were made with no worker are made again.
@@ -115,7 +115,7 @@ async fn changes(
     };
     let (began, before) = (Instant::now(), usage::cpu_time(control_plane)?);
     let acknowledged = tokio::select! {
-        written = objects.change((first, n_changes), sizes.n_routes) => written?,
+        written = objects.change((first, n_changes), sizes.routes) => written?,
         never = watching => never?,
     };
     let cpu = usage::cpu_time(control_plane)?.saturating_sub(before);
@@ -123,7 +123,7 @@ async fn changes(
     let rate = f64::from(n_changes) / took;
     let what = format!(
         "{} routes, {n_workers} workers: endpoints change, {RATE} a second asked for",
-        sizes.n_routes
+        sizes.routes
     );
     let line = Line::new(PART, what)
         .figure("changes", rate, "/s")
@@ -145,7 +145,7 @@ struct Objects {
     services: Api<DynamicObject>,
     deployments: Api<DynamicObject>,
     slices: Api<DynamicObject>,
-    scaled_objects: Api<DynamicObject>,
+    scaled: Api<DynamicObject>,
 }
 
 impl Objects {
@@ -178,7 +178,7 @@ impl Objects {
             services: api("", "v1", "Service", "services"),
             deployments: api("apps", "v1", "Deployment", "deployments"),
             slices: api("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
-            scaled_objects: api("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
+            scaled: api("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
         })
     }
 
@@ -253,7 +253,7 @@ impl Objects {
     async fn are_scaled(&self, n_wanted: usize) -> Result<()> {
         eventually(LIMIT, "all ScaledObjects are written", async || {
             let page = ListParams::default().limit(1);
-            let page = self.scaled_objects.list_metadata(&page).await.ok()?;
+            let page = self.scaled.list_metadata(&page).await.ok()?;
             let n_more = page.metadata.remaining_item_count.unwrap_or_default();
             let n = page.items.len() + usize::try_from(n_more).unwrap_or_default();
             (n >= n_wanted).then_some(())

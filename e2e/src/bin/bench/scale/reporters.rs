@@ -21,6 +21,8 @@ use wakegate_wire::v1::{Instance, KeyReport, ReportRequest, ReportResponse};
 const PER_PROXY: usize = 4;
 /// Between two reports of one worker.
 const TICK: Duration = Duration::from_secs(1);
+/// All workers have come after so long; a whole number of ticks, so that theirs are spread over the second.
+const COMING: Duration = Duration::from_secs(10);
 /// Requests of one key in one worker that start and end between two reports.
 const PER_TICK: u64 = 5;
 
@@ -62,8 +64,7 @@ pub(super) struct Reporter {
 }
 
 impl Reporters {
-    /// Starts so many workers, whose ticks are spread over the second, and each of which has requests for
-    /// `n_named` of the keys all the time.
+    /// Starts so many workers, one after the other. Each has requests for `n_named` of the keys all the time.
     pub(super) fn start(
         address: SocketAddr,
         n_workers: usize,
@@ -79,7 +80,7 @@ impl Reporters {
         });
         let mut tasks = JoinSet::new();
         for index in 0..n_workers {
-            let wait = TICK * u32::try_from(index).unwrap_or_default()
+            let wait = COMING * u32::try_from(index).unwrap_or_default()
                 / u32::try_from(n_workers).unwrap_or(1).max(1);
             let shared = Arc::clone(&shared);
             tasks.spawn(async move { report(address, index, wait, &shared).await });

@@ -30,16 +30,13 @@ const LIMIT: Duration = Duration::from_mins(2);
 
 /// Keys that each report names. At 4,000 workers and 10,000 keys every key is named by so many workers that its
 /// numbers are new ten times in a second; four times as many is a fleet that is busy everywhere.
-const NAMED: [usize; 2] = [25, 100];
+pub(crate) const NAMED: [usize; 2] = [25, 100];
 
-pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
+pub(crate) async fn measure(args: &Args, n_named: usize) -> Result<Vec<Line>> {
     let sizes = Sizes::of(args.quick);
-    let mut world = World::start(sizes.n_routes).await?;
+    let mut world = World::start(sizes.routes).await?;
     let known = Arc::new(known(world.control_plane.addresses().grpc).await?);
-    let mut lines = Vec::new();
-    for n_named in NAMED {
-        lines.extend(at_load(&world, &known, (sizes, n_named), args).await?);
-    }
+    let lines = at_load(&world, &known, (sizes, n_named), args).await?;
     world.control_plane.terminate().await?;
     Ok(lines)
 }
@@ -55,12 +52,13 @@ async fn at_load(
     let mut scaler = Daemon::start("wakegate-scaler", world.folder(), args_of).await?;
     scaler.ready().await?;
     let address = scaler.addresses().grpc;
-    let mut workers = Reporters::start(address, sizes.n_reporters, known, n_named);
-    until(LIMIT, "all workers report", || {
-        (workers.n_reporting() == sizes.n_reporters).then_some(())
-    })
-    .await?;
-    let asked_for = world.services.get(..sizes.n_scaled_objects);
+    let mut workers = Reporters::start(address, sizes.reporters, known, n_named);
+    let ended = until(LIMIT, "all workers report", || {
+        let all = (workers.n_reporting() == sizes.reporters).then_some(Ok(()));
+        all.or_else(|| workers.are_well().err().map(Err))
+    });
+    ended.await??;
+    let asked_for = world.services.get(..sizes.scaled_objects);
     let asked_for = asked_for.context("as many Services as ScaledObjects")?;
     let mut keda = Keda::start(address, asked_for).await?;
     // Until the histories are as long as they get: the longest window that is asked for is a minute.
@@ -76,10 +74,10 @@ async fn at_load(
     let edges = edges(address, known, asked_for, &mut keda, args).await?;
     let load = format!(
         "{} workers, {} keys, {n_named} of them in each report",
-        sizes.n_reporters, sizes.n_routes
+        sizes.reporters, sizes.routes
     );
     let (is_active, metrics, n_failed) = keda.answered();
-    let keda = format!("{load}; {} ScaledObjects", sizes.n_scaled_objects);
+    let keda = format!("{load}; {} ScaledObjects", sizes.scaled_objects);
     let lines = vec![
         Line::new(PART, format!("{load}: CPU"))
             .figure("CPU", cores, "cores")
