@@ -195,13 +195,6 @@ impl StackBuilder {
         self
     }
 
-    /// Ends streams on which nothing happens for so long.
-    #[must_use]
-    pub fn stream_idle_timeout(mut self, timeout: Duration) -> Self {
-        self.stream_idle_timeout = timeout;
-        self
-    }
-
     /// Another module than the one that is shipped.
     #[must_use]
     pub fn module(mut self, module: PathBuf) -> Self {
