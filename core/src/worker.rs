@@ -241,11 +241,12 @@ impl Worker {
         marks
     }
 
-    /// The stream ended, whatever ended it. An id that is not tracked is ignored.
-    pub fn on_end(&mut self, now: Duration, id: RequestId) {
+    /// The stream ended, whatever ended it. An id that is not tracked is ignored. Says whether a thaw waits
+    /// for what became free: [`Worker::poll`] may have something to do.
+    pub fn on_end(&mut self, now: Duration, id: RequestId) -> bool {
         let Some(tracked) = self.requests.remove(&id) else {
             // One that waited for the table stays in the queue until its turn: it is skipped there.
-            return;
+            return false;
         };
         match tracked.phase {
             Phase::Held { .. } => {
@@ -258,6 +259,7 @@ impl Worker {
         if let Some(slot) = self.backends.get_mut(&tracked.target.backend) {
             slot.gate.on_end(id, now);
         }
+        tracked.is_thawed
     }
 
     /// Whether the control plane is heard.

@@ -21,5 +21,8 @@ pub(crate) fn on_headers(id: u32, shared: &Shared) -> FilterHeadersStatus {
 
 pub(crate) fn on_end(id: u32, shared: &Shared) {
     let now = shared.now();
-    shared.worker.borrow_mut().on_end(now, RequestId(id));
+    let has_freed_a_place = shared.worker.borrow_mut().on_end(now, RequestId(id));
+    if has_freed_a_place {
+        shared.hurry(id);
+    }
 }

@@ -80,6 +80,16 @@ impl Shared {
         host::enter(id);
     }
 
+    /// From a callback of a request that a thaw has let go: the place that became free is for the next one,
+    /// at the next fast tick and not at the next slow one.
+    pub(crate) fn hurry(&self, id: u32) {
+        if self.tick.get() != FAST_TICK {
+            host::enter(self.root_id);
+            self.schedule();
+            host::enter(id);
+        }
+    }
+
     /// The marks on the response of the effective context.
     pub(crate) fn mark_response(&self, id: u32, n_headers: usize) {
         let look = || Look {
@@ -100,6 +110,7 @@ impl Shared {
         let Some(held) = marks.held else {
             return;
         };
+        self.hurry(id);
         let headers = &self.config.headers;
         if !marks.keda_http && !headers.cold_start.is_empty() {
             host::add_response_header(&headers.cold_start, "true");

@@ -1,15 +1,10 @@
 //! What the filter costs a request whose backend is up, in what can be counted: the crossings between
 //! Envoy and the VM, the work in the VM, its memory. `just bench` measures the time; this fails on every
 //! machine when one of the counts grows.
-//!
-//! It runs the module that is shipped, in an interpreter that plays Envoy: `just wasm` builds it.
-
-#[path = "hot_path/envoy.rs"]
-mod envoy;
 
 use std::collections::BTreeMap;
 
-use envoy::Envoy;
+use crate::envoy::{self, Envoy};
 
 /// A busy host of many.
 const HEADERS: [(&str, &str); 10] = [

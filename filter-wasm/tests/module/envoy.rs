@@ -35,6 +35,7 @@ struct Host {
     request_headers: Vec<u8>,
     n_streams: u32,
     n_metrics: u32,
+    tick_ms: u32,
 }
 
 impl Envoy {
@@ -72,13 +73,27 @@ impl Envoy {
 
     fn take_table(&mut self, n_routes: usize) {
         let numbers = 0..n_routes;
-        let update = v1::Update {
+        self.update(v1::Update {
             full: true,
-            last: true,
-            version: "v1".to_owned(),
             routes: numbers.clone().map(route).collect(),
-            backends: numbers.map(backend).collect(),
+            backends: numbers.map(|number| backend(number, 1)).collect(),
             ..v1::Update::default()
+        });
+    }
+
+    /// The control plane says how many endpoints of this backend are ready.
+    pub(crate) fn set_endpoints(&mut self, number: usize, n_ready: u32) {
+        self.update(v1::Update {
+            backends: vec![backend(number, n_ready)],
+            ..v1::Update::default()
+        });
+    }
+
+    fn update(&mut self, update: v1::Update) {
+        let update = v1::Update {
+            last: true,
+            version: "v".to_owned(),
+            ..update
         };
         let response = v1::watch_response::Response::Update(update);
         let message = v1::WatchResponse {
@@ -89,6 +104,11 @@ impl Envoy {
         self.store.data_mut().buffer = message;
         let routes_stream = 1;
         self.call("proxy_on_grpc_receive", &[ROOT, routes_stream, size]);
+    }
+
+    /// The tick that was set last, in milliseconds.
+    pub(crate) fn tick_ms(&self) -> u32 {
+        self.store.data().tick_ms
     }
 
     pub(crate) fn next_context(&mut self) -> i32 {
@@ -186,10 +206,12 @@ fn no_wake(agent: &str) -> v1::NoWake {
     }
 }
 
-fn backend(number: usize) -> v1::Backend {
+/// Without a probe, which is Envoy's to answer.
+fn backend(number: usize, n_ready: u32) -> v1::Backend {
     v1::Backend {
         id: format!("test/app-{number}/80"),
-        ready_endpoints: 1,
+        ready_endpoints: n_ready,
+        no_probe: true,
         ..v1::Backend::default()
     }
 }
@@ -270,7 +292,10 @@ fn link(linker: &mut Linker<Host>) {
     answer!(
         linker,
         "proxy_set_tick_period_milliseconds",
-        |_call, _period: u32| OK
+        |call, period: u32| {
+            call.0.data_mut().tick_ms = period;
+            OK
+        }
     );
     answer!(
         linker,
