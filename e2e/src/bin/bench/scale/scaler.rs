@@ -62,7 +62,7 @@ async fn at_load(
     let asked_for = asked_for.context("as many Services as ScaledObjects")?;
     let mut keda = Keda::start(address, asked_for).await?;
     // Until the histories are as long as they get: the longest window that is asked for is a minute.
-    let (settle, span) = if args.quick { (5, 10) } else { (75, 30) };
+    let (settle, span) = if args.quick { (5, 5) } else { (75, 30) };
     tokio::time::sleep(Duration::from_secs(settle)).await;
     workers.measure();
     keda.measure();
