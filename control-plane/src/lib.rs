@@ -20,7 +20,7 @@ pub mod object;
 pub mod peers;
 pub mod publish;
 pub mod push;
-pub mod refusals;
+mod refusals;
 pub mod snapshot;
 pub mod source;
 pub mod wanted;

@@ -7,10 +7,11 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
+use wakegate_runtime::Refusals;
 
-use crate::{
-    index::Index, object::Kind, refusals::Refusals, snapshot::Snapshot, writers::WriterMetrics,
-};
+use crate::{index::Index, object::Kind, snapshot::Snapshot, writers::WriterMetrics};
+
+const REFUSED: &str = "Streams of filters and scalers that were refused or ended, by the reason";
 
 /// The metrics of the control plane. A clone is a handle to the same.
 #[derive(Clone, Debug)]
@@ -109,7 +110,7 @@ impl Metrics {
         metrics.register_watches(all);
         metrics.register_eds(all);
         metrics.writers = WriterMetrics::register(all);
-        metrics.refusals = Refusals::register(all);
+        metrics.refusals = Refusals::register(all, REFUSED);
         all.register(
             "reloads",
             "Times that changes were taken in",

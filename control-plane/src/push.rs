@@ -20,7 +20,7 @@ use futures::stream;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status, Streaming};
-use wakegate_runtime::{Clients, NoPlace, clients::Limits};
+use wakegate_runtime::{Clients, Refusals, clients::Limits, refusals::is_garbage};
 use wakegate_wire::v1::{self, watch_request};
 
 pub use self::acks::{Acks, Applied};
@@ -32,11 +32,7 @@ pub(crate) use self::peer_seat::PeerSeat;
 use self::{
     scope::Scope, service::Updates, subscription::Subscription, view::Views, workers::Seat,
 };
-use crate::{
-    metrics::Metrics,
-    refusals::{Reason, is_garbage},
-    snapshot::Snapshot,
-};
+use crate::{metrics::Metrics, refusals::HELLO, snapshot::Snapshot};
 
 /// The newest snapshot; none before the first load.
 pub type Snapshots = watch::Receiver<Option<Arc<Snapshot>>>;
@@ -115,28 +111,23 @@ impl Push {
         request: Request<Streaming<v1::WatchRequest>>,
     ) -> Result<Response<Updates>, Status> {
         let place = self.shared.clients.admit(request.remote_addr());
-        let place = place.map_err(|full| {
-            let reason = match full {
-                NoPlace::Total(_) => Reason::Streams,
-                NoPlace::Connection(_) => Reason::ConnectionStreams,
-            };
-            self.refuse(reason, Status::resource_exhausted(full.to_string()))
-        })?;
-        let subscription = self.open(request.into_inner()).await.map_err(|status| {
+        let refusals = &self.shared.metrics.refusals;
+        let place = place.map_err(|full| refusals.no_place(full))?;
+        let subscription = self.open(request.into_inner()).await;
+        let subscription = subscription.inspect_err(|status| {
             // A client that left before it said anything is nobody's mistake.
             if matches!(
                 status.code(),
                 Code::Cancelled | Code::Unknown | Code::Unavailable
             ) {
-                return status;
+                return;
             }
-            let is_garbage = is_garbage(&status);
-            let reason = if is_garbage {
-                Reason::Garbage
+            let reason = if is_garbage(status) {
+                Refusals::GARBAGE
             } else {
-                Reason::Hello
+                HELLO
             };
-            self.refuse(reason, status)
+            refusals.refuse(reason, "", status);
         })?;
         let updates = stream::unfold(Some(subscription), async |subscription| {
             let mut subscription = subscription?;
@@ -165,11 +156,6 @@ impl Push {
         let seat = Seat::take(&self.shared.workers, &hello, &scope);
         let subscription = Subscription::new(Arc::clone(&self.shared), inbound, scope, seat);
         Ok(subscription.having(&hello.version))
-    }
-
-    fn refuse(&self, reason: Reason, status: Status) -> Status {
-        self.shared.metrics.refusals.refuse(reason, "", &status);
-        status
     }
 }
 

@@ -14,6 +14,7 @@ mod peer;
 mod process;
 pub mod programs;
 mod relay;
+pub mod resources;
 pub mod sample;
 mod stack;
 pub mod stats;
@@ -27,7 +28,7 @@ pub use envoy::{
 };
 pub use eventually::{eventually, eventually_is, throughout, until};
 pub use manifests::{Manifests, NAMESPACE, SERVICE_PORT, Service};
-pub use peer::Peer;
+pub use peer::{Peer, table};
 pub use process::{Process, free_address};
 pub use relay::{Conduct, Relay};
 pub use stack::{Stack, StackBuilder};

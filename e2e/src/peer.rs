@@ -21,6 +21,7 @@ use wakegate_wire::v1::demand_server::{Demand, DemandServer};
 use wakegate_wire::v1::routes_server::{Routes, RoutesServer};
 
 use crate::background::Background;
+use crate::manifests::{NAMESPACE, Service as App};
 
 /// Updates that a stream may lag behind.
 const N_WAITING: usize = 1_024;
@@ -130,6 +131,38 @@ impl Peer {
             shed: sum.shed + report.shed,
             integral_ms: sum.integral_ms + report.integral_ms,
         })
+    }
+}
+
+/// A table with one route, for everything on the service's host.
+pub fn table(service: &App, version: &str, ready_endpoints: u32) -> v1::Update {
+    let path = v1::path_match::Path::Prefix("/".to_owned());
+    v1::Update {
+        full: true,
+        last: true,
+        version: version.to_owned(),
+        routes: vec![v1::Route {
+            id: format!("HTTPRoute/{NAMESPACE}/{}/0/0", service.name),
+            hosts: vec![service.host()],
+            path: Some(v1::PathMatch { path: Some(path) }),
+            targets: vec![v1::Target {
+                backend: service.backend(),
+                key: format!("service/{NAMESPACE}/{}", service.name),
+                weight: 1,
+            }],
+            policy: Some(v1::Policy {
+                hold_timeout_ms: 60_000,
+                max_held: 1_000,
+                ..v1::Policy::default()
+            }),
+            ..v1::Route::default()
+        }],
+        backends: vec![v1::Backend {
+            id: service.backend(),
+            ready_endpoints,
+            ..v1::Backend::default()
+        }],
+        ..v1::Update::default()
     }
 }
 

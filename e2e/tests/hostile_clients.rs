@@ -9,7 +9,9 @@ use futures::{Stream, StreamExt};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status, Streaming};
 use wakegate_e2e::client::{H2, Raw, full, get, post, read};
-use wakegate_e2e::{Background, Daemon, NAMESPACE, Service, Stack, eventually, eventually_is};
+use wakegate_e2e::{
+    Background, Daemon, NAMESPACE, Service, Stack, eventually, eventually_is, resources,
+};
 use wakegate_wire::externalscaler::external_scaler_client::ExternalScalerClient;
 use wakegate_wire::externalscaler::{GetMetricsRequest, ScaledObjectRef};
 use wakegate_wire::v1::demand_client::DemandClient;
@@ -27,7 +29,8 @@ const N_SERVED: f64 = 4_096.0;
 const N_OTHERS: f64 = 3.0 + 2.0;
 
 /// What a daemon may take for them: 50 KB each in a debug build, of which most is the gRPC stack's.
-const MAX_GROWTH: u64 = 256 << 20;
+const MAX_GROWTH: f64 = 256.0 * MIB;
+const MIB: f64 = 1_048_576.0;
 
 #[tokio::test]
 async fn ten_thousand_streams_are_refused_beyond_a_bound() -> Result<()> {
@@ -58,8 +61,8 @@ async fn ten_thousand_streams_are_refused_beyond_a_bound() -> Result<()> {
     };
     eventually(SOON, "as many streams are open as may be", n_open).await?;
     for (daemon, before) in [(&stack.scaler, before.0), (&stack.control_plane, before.1)] {
-        let growth = resident(daemon)?.saturating_sub(before);
-        ensure!(growth < MAX_GROWTH, "{} MB", growth >> 20);
+        let growth = resident(daemon)? - before;
+        ensure!(growth < MAX_GROWTH, "{:.0} MiB", growth / MIB);
         is_counted_and_logged_once(daemon, "connection_streams").await?;
     }
     drop((reports, updates));
@@ -310,10 +313,6 @@ async fn end_of(acks: &mut Streaming<v1::ReportResponse>) -> Result<(), Status> 
 }
 
 /// The memory that a daemon has, in bytes.
-fn resident(daemon: &Daemon) -> Result<u64> {
-    let pid = daemon.pid().context("it runs")?;
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next());
-    Ok(kilobytes.context("a process has memory")?.parse::<u64>()? << 10)
+fn resident(daemon: &Daemon) -> Result<f64> {
+    resources::resident_bytes(daemon.pid().context("it runs")?)
 }

@@ -4,42 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use wakegate_e2e::client::{H2, get, read};
-use wakegate_e2e::{NAMESPACE, Peer, Service, Stack, eventually, eventually_is};
+use wakegate_e2e::{NAMESPACE, Peer, Service, Stack, eventually, eventually_is, table};
 use wakegate_wire::v1;
 
 const SOON: Duration = Duration::from_secs(20);
-
-/// One route for everything on the service's host.
-fn table(service: &Service, version: &str, ready_endpoints: u32) -> v1::Update {
-    let path = v1::path_match::Path::Prefix("/".to_owned());
-    v1::Update {
-        full: true,
-        last: true,
-        version: version.to_owned(),
-        routes: vec![v1::Route {
-            id: format!("HTTPRoute/{NAMESPACE}/{}/0/0", service.name),
-            hosts: vec![service.host()],
-            path: Some(v1::PathMatch { path: Some(path) }),
-            targets: vec![v1::Target {
-                backend: service.backend(),
-                key: key(service),
-                weight: 1,
-            }],
-            policy: Some(v1::Policy {
-                hold_timeout_ms: 60_000,
-                max_held: 1_000,
-                ..v1::Policy::default()
-            }),
-            ..v1::Route::default()
-        }],
-        backends: vec![v1::Backend {
-            id: service.backend(),
-            ready_endpoints,
-            ..v1::Backend::default()
-        }],
-        ..v1::Update::default()
-    }
-}
 
 fn key(service: &Service) -> String {
     format!("service/{NAMESPACE}/{}", service.name)

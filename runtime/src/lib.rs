@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod clients;
 pub mod listen;
+pub mod refusals;
 pub mod sparing;
 pub mod tasks;
 pub mod telemetry;
@@ -14,6 +15,7 @@ pub mod telemetry;
 pub use self::admin::{Latch, Readiness};
 pub use self::clients::{Clients, NoPlace};
 pub use self::listen::{AddressFile, ListenError};
+pub use self::refusals::Refusals;
 pub use self::sparing::Sparing;
 pub use self::tasks::{TaskError, Tasks};
 pub use self::telemetry::{LogArgs, TelemetryError};

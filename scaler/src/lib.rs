@@ -107,7 +107,7 @@ async fn tick(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
         state.tick();
-        state.metrics.unread(clients.end_unread());
+        state.metrics.refusals.unread(clients.end_unread());
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Every metric of this process: name, labels and help text. All labels come from closed sets.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -12,8 +12,8 @@ use prometheus_client::{
     },
     registry::Registry,
 };
-use tonic::{Code, Status};
-use wakegate_runtime::Sparing;
+use tonic::Code;
+use wakegate_runtime::Refusals;
 
 /// The metrics of a scaler. A clone is a handle to the same.
 #[derive(Clone, Debug)]
@@ -28,34 +28,7 @@ pub(crate) struct Metrics {
     calls: Family<Call, Counter>,
     streams: Family<Rpc, Gauge>,
     wake_seconds: Histogram,
-    refused: Family<Refused, Counter>,
-    sparing: Arc<Sparing>,
-}
-
-/// Why something of a client was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Reason {
-    /// There are as many streams as are served.
-    Streams,
-    /// The connection has as many streams as one may have.
-    ConnectionStreams,
-    /// What came is no message.
-    Garbage,
-    /// A report contradicts the protocol, or is of more than one worker may have.
-    Report,
-    /// Another stream speaks for the worker, or a later life of it.
-    Identity,
-    /// Workers, keys and tables are as many as are stored.
-    Room,
-    /// No report came.
-    Silent,
-    /// The client did not read.
-    Unread,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Refused {
-    reason: &'static str,
+    pub(crate) refusals: Refusals,
 }
 
 /// What became of something.
@@ -82,7 +55,7 @@ pub(crate) struct OpenStream(Gauge);
 
 impl Metrics {
     pub(crate) fn register(registry: &mut Registry) -> Self {
-        let metrics = Self {
+        let mut metrics = Self {
             workers: Gauge::default(),
             keys: Gauge::default(),
             workloads: Gauge::default(),
@@ -94,8 +67,7 @@ impl Metrics {
             streams: Family::default(),
             // 20 µs to 10 s: the aim is 5 ms.
             wake_seconds: Histogram::new(exponential_buckets(0.000_02, 2.0, 20)),
-            refused: Family::default(),
-            sparing: Arc::default(),
+            refusals: Refusals::default(),
         };
         let registry = registry.sub_registry_with_prefix("wakegate_scaler");
         let this = metrics.clone();
@@ -137,10 +109,9 @@ impl Metrics {
             "From a report that was taken in to the true that it made",
             this.wake_seconds,
         );
-        registry.register(
-            "refused",
+        metrics.refusals = Refusals::register(
+            registry,
             "Streams and reports that were refused or ended, by the reason",
-            this.refused,
         );
         metrics
     }
@@ -168,50 +139,8 @@ impl Metrics {
         OpenStream(gauge)
     }
 
-    /// Counts a refusal. The log has one line a minute of each reason.
-    pub(crate) fn refuse(&self, reason: Reason, proxy: &str, status: &Status) {
-        self.refuse_some(reason, 1, proxy, status.message());
-    }
-
-    /// Counts streams that were ended because nobody read them.
-    pub(crate) fn unread(&self, n_streams: usize) {
-        if n_streams > 0 {
-            let error = "the client does not read";
-            self.refuse_some(Reason::Unread, n_streams, "", error);
-        }
-    }
-
-    /// Whether a line of the log of this kind is due: then the number of those that were left out.
-    pub(crate) fn line_due(&self, kind: &'static str) -> Option<u64> {
-        self.sparing.due(kind)
-    }
-
-    fn refuse_some(&self, reason: Reason, n: usize, proxy: &str, error: &str) {
-        let reason = reason.name();
-        let refused = self.refused.get_or_create_owned(&Refused { reason });
-        refused.inc_by(u64::try_from(n).unwrap_or(u64::MAX));
-        if let Some(left_out) = self.sparing.due(reason) {
-            tracing::warn!(reason, proxy, error, left_out, "client refused");
-        }
-    }
-
     pub(crate) fn woke_after(&self, time: Duration) {
         self.wake_seconds.observe(time.as_secs_f64());
-    }
-}
-
-impl Reason {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Streams => "streams",
-            Self::ConnectionStreams => "connection_streams",
-            Self::Garbage => "garbage",
-            Self::Report => "report",
-            Self::Identity => "identity",
-            Self::Room => "room",
-            Self::Silent => "silent",
-            Self::Unread => "unread",
-        }
     }
 }
 

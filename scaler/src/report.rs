@@ -7,19 +7,28 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use futures::{Stream, StreamExt as _, stream};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming};
 use wakegate_core::{Instance, LedgerError, Report};
-use wakegate_runtime::{Clients, NoPlace};
+use wakegate_runtime::{Clients, Refusals, refusals::is_garbage};
 use wakegate_wire::{
     decode_report,
     v1::{ReportRequest, ReportResponse, demand_server::Demand},
 };
 
 use self::speakers::{Speakers, Voice};
-use crate::{
-    metrics::{OpenStream, Reason},
-    state::State,
-};
+use crate::{metrics::OpenStream, state::State};
+
+/// A report contradicts the protocol, or is of more than one worker may have.
+const REPORT: &str = "report";
+
+/// Another stream speaks for the worker, or a later life of it.
+const IDENTITY: &str = "identity";
+
+/// Workers, keys and tables are as many as are stored.
+const ROOM: &str = "room";
+
+/// No report came.
+const SILENT: &str = "silent";
 
 /// A worker gives a stream up after 3 s of silence.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -73,15 +82,7 @@ impl Demand for DemandServer {
         request: Request<Streaming<ReportRequest>>,
     ) -> Result<Response<Acks>, Status> {
         let place = self.clients.admit(request.remote_addr());
-        let place = place.map_err(|full| {
-            let reason = match full {
-                NoPlace::Total(_) => Reason::Streams,
-                NoPlace::Connection(_) => Reason::ConnectionStreams,
-            };
-            let status = Status::resource_exhausted(full.to_string());
-            self.state.metrics.refuse(reason, "", &status);
-            status
-        })?;
+        let place = place.map_err(|full| self.state.metrics.refusals.no_place(full))?;
         let heard = Instant::now();
         let mut heartbeat = interval_at(heard + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -124,7 +125,7 @@ impl Session {
             _ = self.heartbeat.tick() => {
                 if self.heard.elapsed() > PATIENCE {
                     let status = Status::invalid_argument("no report came");
-                    self.refuse(Reason::Silent, &status);
+                    self.refuse(SILENT, &status);
                     self.is_over = true;
                     return Some((Err(status), self));
                 }
@@ -147,8 +148,8 @@ impl Session {
     }
 
     /// What a report says, once it is sure that this stream may say it.
-    async fn open(&mut self, request: ReportRequest) -> Result<Report, (Reason, Status)> {
-        let wrong = |text: &str| (Reason::Report, Status::invalid_argument(text));
+    async fn open(&mut self, request: ReportRequest) -> Result<Report, (&'static str, Status)> {
+        let wrong = |text: &str| (REPORT, Status::invalid_argument(text));
         let release = request.instance.as_ref().map(|named| named.release.clone());
         let (instance, report) =
             decode_report(request).map_err(|error| wrong(&error.to_string()))?;
@@ -172,9 +173,9 @@ impl Session {
         Ok(report)
     }
 
-    fn apply(&mut self, report: Report) -> Result<ReportResponse, (Reason, Status)> {
+    fn apply(&mut self, report: Report) -> Result<ReportResponse, (&'static str, Status)> {
         let Some((instance, _)) = &self.worker else {
-            return Err((Reason::Report, Status::internal("nobody reports")));
+            return Err((REPORT, Status::internal("nobody reports")));
         };
         let applied = self.state.report(instance, report);
         let applied = applied.map_err(|error| refused(&error))?;
@@ -190,19 +191,17 @@ impl Session {
 
     /// A stream that broke off is nothing new; what came on it and is no report is told to who sent it.
     fn broken(&self, status: Status) -> Option<Status> {
-        if !matches!(
-            status.code(),
-            Code::Internal | Code::OutOfRange | Code::Unimplemented
-        ) {
+        if !is_garbage(&status) {
             tracing::debug!(proxy = self.proxy(), error = %status, "report stream broke");
             return None;
         }
-        self.refuse(Reason::Garbage, &status);
+        self.refuse(Refusals::GARBAGE, &status);
         Some(status)
     }
 
-    fn refuse(&self, reason: Reason, status: &Status) {
-        self.state.metrics.refuse(reason, self.proxy(), status);
+    fn refuse(&self, reason: &'static str, status: &Status) {
+        let refusals = &self.state.metrics.refusals;
+        refusals.refuse(reason, self.proxy(), status);
     }
 
     fn proxy(&self) -> &str {
@@ -212,23 +211,23 @@ impl Session {
     }
 }
 
-fn spoken() -> (Reason, Status) {
+fn spoken() -> (&'static str, Status) {
     let text =
         "another stream speaks for this worker: is node.id the same in two proxies?".to_owned();
-    (Reason::Identity, Status::aborted(text))
+    (IDENTITY, Status::aborted(text))
 }
 
-fn refused(error: &LedgerError) -> (Reason, Status) {
+fn refused(error: &LedgerError) -> (&'static str, Status) {
     let text = error.to_string();
     match error {
         LedgerError::NoProxyName
         | LedgerError::ProxyNameTooLong(_)
         | LedgerError::KeyLength(_)
-        | LedgerError::WrongDigest => (Reason::Report, Status::invalid_argument(text)),
-        LedgerError::EarlierLife => (Reason::Identity, Status::failed_precondition(text)),
-        LedgerError::TooManyKeys(_) => (Reason::Report, Status::resource_exhausted(text)),
+        | LedgerError::WrongDigest => (REPORT, Status::invalid_argument(text)),
+        LedgerError::EarlierLife => (IDENTITY, Status::failed_precondition(text)),
+        LedgerError::TooManyKeys(_) => (REPORT, Status::resource_exhausted(text)),
         LedgerError::TooManyInstances | LedgerError::Full | LedgerError::TooManyTables => {
-            (Reason::Room, Status::resource_exhausted(text))
+            (ROOM, Status::resource_exhausted(text))
         }
     }
 }

@@ -117,7 +117,7 @@ impl State {
         let mut inner = self.inner.lock();
         let aged = inner.ledger.age(now);
         if aged.n_silent > 0
-            && let Some(left_out) = self.metrics.line_due("silence")
+            && let Some(left_out) = self.metrics.refusals.line_due("silence")
         {
             tracing::info!(workers = aged.n_silent, left_out, "workers fell silent");
         }

@@ -124,13 +124,14 @@ impl Item {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use prost::Message as _;
 
     use super::*;
     use crate::snapshot::Tag;
 
-    fn workload(n: usize, n_bytes: usize) -> Arc<Entity<v1::Workload>> {
+    /// With so many bytes in it.
+    pub(in crate::push) fn workload(n: usize, n_bytes: usize) -> Arc<Entity<v1::Workload>> {
         let (id, keys) = (format!("shop/Deployment/{n}"), vec!["x".repeat(n_bytes)]);
         Arc::new(Entity::new(
             Tag::Workload,

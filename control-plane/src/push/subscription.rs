@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures::FutureExt as _;
 use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 use tonic::{Status, Streaming, codegen::Bytes};
+use wakegate_runtime::{Refusals, refusals::is_garbage};
 use wakegate_wire::v1::{self, watch_request, watch_response::Response};
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     metrics::{AckOutcome, UpdateKind},
-    refusals::{Reason, is_garbage},
+    refusals::PROTOCOL,
 };
 
 /// A subscriber hears something at least so often.
@@ -100,12 +101,12 @@ impl Subscription {
                 Woken::Snapshot(true) => self.is_behind = true,
                 Woken::Request(Ok(Some(request))) => {
                     if let Err(status) = self.on_request(request) {
-                        self.refuse(Reason::Protocol, &status);
+                        self.refuse(PROTOCOL, &status);
                         return Some(Err(status));
                     }
                 }
                 Woken::Request(Err(status)) if is_garbage(&status) => {
-                    self.refuse(Reason::Garbage, &status);
+                    self.refuse(Refusals::GARBAGE, &status);
                     return Some(Err(status));
                 }
                 Woken::Request(Err(error)) => {
@@ -126,7 +127,7 @@ impl Subscription {
         }
     }
 
-    fn refuse(&self, reason: Reason, status: &Status) {
+    fn refuse(&self, reason: &'static str, status: &Status) {
         let refusals = &self.shared.metrics.refusals;
         refusals.refuse(reason, self.seat.proxy(), status);
     }

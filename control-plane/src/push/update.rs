@@ -91,24 +91,13 @@ pub(super) fn message(response: Response) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::{Entity, Tag};
+    use crate::push::chunks::tests::workload;
 
     #[test]
     fn many_subscribers_are_sent_the_bytes_of_one() {
-        let workload = |n: usize| {
-            let (id, keys) = (format!("shop/Deployment/{n}"), vec!["x".repeat(1_000)]);
-            Arc::new(Entity::new(
-                Tag::Workload,
-                v1::Workload {
-                    id,
-                    keys,
-                    ..v1::Workload::default()
-                },
-            ))
-        };
         let update = Arc::new(Update::new(Difference {
             is_full: true,
-            workloads: (0..1_000).map(workload).collect(),
+            workloads: (0..1_000).map(|n| workload(n, 1_000)).collect(),
             ..Difference::default()
         }));
         let (mut first, mut second) = (

@@ -13,7 +13,6 @@ mod load;
 mod memory;
 mod proxy;
 mod report;
-mod resources;
 mod scale;
 mod soak;
 mod subscriber;

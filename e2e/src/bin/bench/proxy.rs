@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::resources;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use wakegate_e2e::client::{Version, fetch, get};
+use wakegate_e2e::resources;
 use wakegate_e2e::{Process, Samples, eventually, free_address, samples};
 
 /// Compiling a filter on a busy machine, and 10,000 virtual hosts.

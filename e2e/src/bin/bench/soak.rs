@@ -14,7 +14,7 @@ use wakegate_wire::externalscaler::external_scaler_client::ExternalScalerClient;
 use crate::backend::Backend;
 use crate::crowd::Crowd;
 use crate::line::Line;
-use crate::resources;
+use wakegate_e2e::resources;
 
 const N_SERVICES: usize = 20;
 /// Held in each cycle, half of which leave.

@@ -16,7 +16,7 @@ use crate::args::Args;
 use crate::backend::Backend;
 use crate::crowd::{Answers, Crowd, pass};
 use crate::line::{Line, as_f64};
-use crate::resources;
+use wakegate_e2e::resources;
 
 const PART: &str = "thaw";
 

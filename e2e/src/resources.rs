@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 /// `man proc`: utime and stime of /proc/pid/stat count in hundredths of a second on every Linux that
-/// Envoy runs on.
+/// we run on.
 const TICK: Duration = Duration::from_millis(10);
 
 /// V8 keeps so much address space behind the memory of a wasm module, at least, so that no access needs a
@@ -14,17 +14,22 @@ const TICK: Duration = Duration::from_millis(10);
 const WASM_GUARD: u64 = 1 << 30;
 
 /// Processor time in user and in system mode.
-pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
+pub fn cpu_time(pid: u32) -> Result<Duration> {
     cpu_of(&proc_file(pid, "stat")?)
 }
 
 /// Resident memory in bytes.
-pub(crate) fn resident_bytes(pid: u32) -> Result<f64> {
-    resident_of(&proc_file(pid, "status")?)
+pub fn resident_bytes(pid: u32) -> Result<f64> {
+    memory_of(&proc_file(pid, "status")?, "VmRSS:")
+}
+
+/// The most that its resident memory ever was, in bytes.
+pub fn peak_bytes(pid: u32) -> Result<f64> {
+    memory_of(&proc_file(pid, "status")?, "VmHWM:")
 }
 
 /// The resident part of the memories of wasm modules in V8, in bytes.
-pub(crate) fn wasm_bytes(pid: u32) -> Result<f64> {
+pub fn wasm_bytes(pid: u32) -> Result<f64> {
     Ok(wasm_of(&proc_file(pid, "smaps")?))
 }
 
@@ -50,9 +55,11 @@ fn cpu_of(stat: &str) -> Result<Duration> {
     Ok(TICK * ticks)
 }
 
-fn resident_of(status: &str) -> Result<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(kib).context("find VmRSS")?;
+fn memory_of(status: &str, field: &str) -> Result<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let kib = line
+        .and_then(kib)
+        .with_context(|| format!("find {field}"))?;
     Ok(kib * 1024.0)
 }
 
@@ -121,9 +128,10 @@ mod tests {
     }
 
     #[test]
-    fn resident_memory_is_read_in_bytes() {
+    fn memory_is_read_in_bytes() {
         let status = "Name:\tenvoy\nVmHWM:\t  900 kB\nVmRSS:\t  512 kB\n";
-        assert_eq!(resident_of(status).ok(), Some(524_288.0));
+        assert_eq!(memory_of(status, "VmRSS:").ok(), Some(524_288.0));
+        assert_eq!(memory_of(status, "VmHWM:").ok(), Some(921_600.0));
     }
 
     #[test]
