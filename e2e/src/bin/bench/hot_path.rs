@@ -90,7 +90,7 @@ pub(crate) async fn measure(args: &Args, scene: Scene) -> Result<Vec<Line>> {
         let what = format!("{}, {} routes", kind.text(), scene.n_routes);
         lines.extend(throughput(&what, &runs));
         if scene.open.contains(&kind) {
-            let rate = median_of(bare(&runs), |run| run.per_second) / 2.0;
+            let rate = contest.half_load(args, &load, kind).await?;
             let runs = open(args, &contest, &load, (kind, rate)).await?;
             lines.extend(latency(&what, rate, &runs));
         }

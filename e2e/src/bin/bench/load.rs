@@ -108,11 +108,19 @@ impl Load {
     ) -> Result<Seen> {
         match kind.version {
             Version::H1 => self.run_wrk(kind.method, address, span).await,
-            Version::H2 => {
-                let report = self.run_oha(kind, address, span, None).await?;
-                report.seen()
-            }
+            Version::H2 => self.run_oha(kind, address, span, None).await?.seen(),
         }
+    }
+
+    /// Requests a second that [`open`](Self::open)'s generator gets answered when it is not held back.
+    pub(crate) async fn limit(
+        &self,
+        kind: Kind,
+        address: SocketAddr,
+        span: Duration,
+    ) -> Result<f64> {
+        let report = self.run_oha(kind, address, span, None).await?;
+        Ok(report.seen()?.per_second)
     }
 
     /// `per_second` requests a second for `span`, whether or not the earlier ones were answered.

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::apps::{self, Apps};
 use crate::args::Args;
+use crate::load::{Kind, Load};
 use crate::proxy::{Filter, Plan, Proxy};
 
 /// One core for the Envoy that is measured alone; all else shares the other.
@@ -58,6 +59,15 @@ impl Contest {
 
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Half the requests a second that come through without a filter, with the generator that measures
+    /// latency. It takes more of its core than wrk does; at half of what wrk reaches it is the generator that is
+    /// late, by milliseconds, and no filter can be seen.
+    pub(super) async fn half_load(&self, args: &Args, load: &Load, kind: Kind) -> Result<f64> {
+        let [_, _, bare] = &self.proxies;
+        let span = args.round_span();
+        Ok(load.limit(kind, bare.address(), span).await? / 2.0)
     }
 
     /// An error when the filter did not work as it does for users.
