@@ -49,7 +49,7 @@ struct Counters {
     shed: u64,
     integral_us: u64,
     /// Up to when the integral goes.
-    integrated: Duration,
+    integrated_us: u64,
     is_changed: bool,
     is_under_way: bool,
     /// No longer in the table: forgotten once it is zero and reported.
@@ -236,23 +236,18 @@ impl Totals {
 }
 
 impl Counters {
-    /// Adds the time since the last change. What is below a microsecond stays for the next: at thousands
-    /// of changes a second, cutting it off would be seen. A clock that steps back adds nothing.
+    /// Adds the time since the last change. It is the times that are cut to microseconds, not the
+    /// differences: at thousands of changes a second, that would be seen. A clock that steps back adds
+    /// nothing.
     fn integrate(&mut self, now: Duration) {
-        let Some(elapsed) = now.checked_sub(self.integrated) else {
-            self.integrated = now;
-            return;
-        };
-        // In 64 bits: two of these are made for each request, and wasm has no wider product.
-        let elapsed_us = elapsed.as_secs().saturating_mul(1_000_000);
-        let elapsed_us = elapsed_us.saturating_add(elapsed.subsec_micros().into());
+        // Two of these are made for each request, and wasm has no product of more than 64 bits, by which
+        // an overflow could be told: that takes 584,000 years of requests between two changes.
+        let now_us = now.as_secs().wrapping_mul(1_000_000);
+        let now_us = now_us.wrapping_add(now.subsec_micros().into());
+        let elapsed_us = now_us.saturating_sub(self.integrated_us);
         let n = u64::from(self.now.held).saturating_add(u64::from(self.now.running));
-        self.integral_us = self
-            .integral_us
-            .saturating_add(elapsed_us.saturating_mul(n));
-        self.integrated = self
-            .integrated
-            .saturating_add(Duration::from_micros(elapsed_us));
+        self.integral_us = self.integral_us.saturating_add(elapsed_us.wrapping_mul(n));
+        self.integrated_us = now_us;
     }
 
     fn is_forgettable(&self) -> bool {
