@@ -14,6 +14,7 @@ pub use self::tally::Tally;
 use crate::{
     Answer, Answered, Backend, BackendId, ColdStartHeader, Demand, Held, Key, Loss, Reason, Report,
     Reporter, RequestHead, RequestId, Route, RouteId, RouteTable, Target, hash::HashMap,
+    places::Places,
 };
 
 /// What one filter VM decides by.
@@ -27,7 +28,7 @@ pub struct Worker {
     started_at: Duration,
     table: RouteTable,
     version: Option<String>,
-    backends: HashMap<BackendId, Slot>,
+    backends: Places<BackendId, Slot>,
     /// Backends whose gate wants to be polled, in turn.
     busy: VecDeque<BackendId>,
     requests: HashMap<RequestId, Tracked>,
@@ -158,7 +159,7 @@ impl Worker {
             started_at: now,
             table: RouteTable::default(),
             version: None,
-            backends: HashMap::default(),
+            backends: Places::default(),
             busy: VecDeque::new(),
             requests: HashMap::default(),
             waiting: VecDeque::new(),
