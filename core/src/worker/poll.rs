@@ -131,7 +131,6 @@ impl Worker {
         };
         let held = now.saturating_sub(since);
         tracked.phase = Phase::Running { held: Some(held) };
-        tracked.is_thawed = true;
         self.demand.release(now, &tracked.target.key);
         let (route, backend) = (tracked.route.id.clone(), tracked.target.backend.clone());
         self.no_longer_held(&route);
