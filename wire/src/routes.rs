@@ -1,6 +1,7 @@
 //! The table: routes, backends and the updates that carry them.
 
 mod assemble;
+mod policy;
 mod route;
 
 pub use self::assemble::{AssembleError, Assembler};
