@@ -172,3 +172,8 @@ impl RouteTable {
         }
     }
 }
+
+/// What `test` says of the name in `authority`, which is as received; none when there is no name in it.
+pub(crate) fn with_host_name<T>(authority: &[u8], test: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    host::name(authority, &mut None).map(test)
+}

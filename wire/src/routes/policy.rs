@@ -33,6 +33,9 @@ pub(super) fn to_policy(of: &str, policy: v1::Policy) -> Result<Policy, DecodeEr
             ColdStartHeader::Wakegate
         },
         waiting_page: policy.waiting_page,
+        request_timeout: None,
+        placeholder: None,
+        static_routes: Vec::new(),
     })
 }
 
