@@ -4,16 +4,20 @@ mod apply;
 mod no_wake;
 mod poll;
 mod slot;
+mod stand_in;
 mod tally;
+mod time_left;
 
 use std::{borrow::Cow, collections::VecDeque, sync::Arc, time::Duration};
 
 pub use self::poll::Action;
 use self::slot::Slot;
 pub use self::tally::Tally;
+pub use self::time_left::TimeLeft;
 use crate::{
     Answer, Answered, Backend, BackendId, ColdStartHeader, Demand, Held, Key, Loss, Reason, Report,
-    Reporter, RequestHead, RequestId, Route, RouteId, RouteTable, Target, hash::HashMap,
+    Reporter, RequestHead, RequestId, Route, RouteId, RouteTable, StaticReply, Target,
+    hash::HashMap,
 };
 
 /// What one filter VM decides by.
@@ -69,10 +73,14 @@ pub trait Request: RequestHead {
 pub enum Decision {
     /// Let it go on.
     Pass,
+    /// Let it go on, and have Envoy end it when this is over.
+    PassWithin(TimeLeft),
     /// Keep it; an [`Action`] ends that.
     Hold,
     /// Answer it.
     Answer(Answer),
+    /// Answer it with what its route says, as it stands.
+    Reply(StaticReply),
 }
 
 /// What a response is to carry.
@@ -187,9 +195,12 @@ impl Worker {
         };
         let slot = self.backends.get(&target.backend);
         let is_asleep = slot.is_some_and(Slot::is_asleep);
+        if let Some(rule) = stand_in::find(&route.policy, &path, request) {
+            return self.on_static(&route, rule, is_asleep, request);
+        }
         if let Some(rule) = no_wake::find(&route.policy.no_wake, &path, request) {
             let Some(slot) = slot.filter(|_| is_asleep) else {
-                return Decision::Pass;
+                return time_left::pass(&route.policy);
             };
             let mut answer = slot.answer(Reason::NoWake, rule.status, &route.policy);
             answer.retry_after = None;
@@ -198,9 +209,10 @@ impl Worker {
         }
         if slot.is_none_or(|slot| slot.gate.admits()) {
             self.demand.start_running(now, &target.key);
+            let decision = time_left::pass(&route.policy);
             let phase = Phase::Running { held: None };
             self.requests.insert(id, Tracked::new(phase, route, target));
-            return Decision::Pass;
+            return decision;
         }
         let tracked = Tracked::new(Phase::Held { since: now }, route, target);
         self.hold(now, id, tracked, request)
@@ -375,6 +387,9 @@ impl Worker {
         let Some(slot) = self.backends.get_mut(&target.backend) else {
             return Decision::Pass;
         };
+        if let Some(answer) = stand_in::placeholder(policy, slot) {
+            return self.stand_in(now, &tracked, answer, request);
+        }
         let refusal = if slot.is_paused() {
             Some((Reason::Paused, 503))
         } else if request.cluster().is_none() {
@@ -384,6 +399,9 @@ impl Worker {
         } else {
             None
         };
+        if let (Some((Reason::Overflow, _)), Some(instead)) = (refusal, &policy.placeholder) {
+            return self.stand_in(now, &tracked, &instead.answer, request);
+        }
         if self.demand.held(&target.key) == 0 {
             self.reporter.hurry();
         }
@@ -400,7 +418,7 @@ impl Worker {
                 id,
                 route: route.id.clone(),
                 since: now,
-                deadline: now.saturating_add(policy.hold_timeout),
+                deadline: now.saturating_add(policy.hold_limit()),
                 long: is_long(request),
             },
         );
