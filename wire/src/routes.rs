@@ -3,6 +3,9 @@
 mod assemble;
 mod policy;
 mod route;
+mod static_answer;
+#[cfg(test)]
+mod tests;
 
 pub use self::assemble::{AssembleError, Assembler};
 

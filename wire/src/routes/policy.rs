@@ -4,20 +4,34 @@ use std::time::Duration;
 
 use wakegate_core::{ColdStartHeader, NoWake, NoWakeMatch, Policy};
 
-use super::route::header_match;
+use super::{
+    route::header_match,
+    static_answer::{placeholder, static_routes},
+};
 use crate::{DecodeError, v1};
 
 impl From<&Policy> for v1::Policy {
     fn from(policy: &Policy) -> Self {
         Self {
-            hold_timeout_ms: u64::try_from(policy.hold_timeout.as_millis()).unwrap_or(u64::MAX),
+            hold_timeout_ms: millis(policy.hold_timeout),
             max_held: policy.max_held,
             overflow_status: u32::from(policy.overflow_status),
             no_wake: policy.no_wake.iter().map(v1::NoWake::from).collect(),
             keda_http_header: policy.cold_start_header == ColdStartHeader::KedaHttp,
             waiting_page: policy.waiting_page,
+            request_timeout_ms: policy.request_timeout.map(millis),
+            placeholder: policy.placeholder.as_ref().map(v1::Placeholder::from),
+            static_routes: policy
+                .static_routes
+                .iter()
+                .map(v1::StaticRoute::from)
+                .collect(),
         }
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 pub(super) fn to_policy(of: &str, policy: v1::Policy) -> Result<Policy, DecodeError> {
@@ -33,9 +47,12 @@ pub(super) fn to_policy(of: &str, policy: v1::Policy) -> Result<Policy, DecodeEr
             ColdStartHeader::Wakegate
         },
         waiting_page: policy.waiting_page,
-        request_timeout: None,
-        placeholder: None,
-        static_routes: Vec::new(),
+        request_timeout: policy.request_timeout_ms.map(Duration::from_millis),
+        placeholder: policy
+            .placeholder
+            .map(|it| placeholder(of, it))
+            .transpose()?,
+        static_routes: static_routes(of, policy.static_routes)?,
     })
 }
 

@@ -46,7 +46,7 @@ impl From<&Route> for v1::Route {
 }
 
 /// As it stands in an object: the wildcard is written out.
-fn host_text(host: &HostMatch) -> String {
+pub(super) fn host_text(host: &HostMatch) -> String {
     match host {
         HostMatch::Exact(host) => host.clone(),
         HostMatch::Suffix(suffix) | HostMatch::SingleLabel(suffix) => format!("*.{suffix}"),
@@ -84,7 +84,11 @@ impl TryFrom<v1::Route> for Route {
     }
 }
 
-fn host_match(of: &str, mut host: String, single_label: bool) -> Result<HostMatch, DecodeError> {
+pub(super) fn host_match(
+    of: &str,
+    mut host: String,
+    single_label: bool,
+) -> Result<HostMatch, DecodeError> {
     name(of, "hosts", &host)?;
     host.make_ascii_lowercase();
     Ok(match host.strip_prefix("*.") {
