@@ -1,17 +1,19 @@
 //! One port of one Service, and what a worker is told about it.
 
-use std::{fmt, num::NonZeroU32, sync::Arc};
+use std::{fmt, num::NonZeroU32};
+
+use crate::places::{Name, Named};
 
 /// `namespace/service/port`: the name of a backend everywhere, and of its cluster in our EDS.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BackendId(Arc<str>);
+pub struct BackendId(Name);
 
 /// The name that demand is counted under, such as `service/shop/web`.
 ///
 /// Filters count per Service (or per InterceptorRoute, HTTPScaledObject); the scaler sums the keys of
 /// one workload.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Arc<str>);
+pub struct Key(Name);
 
 /// What the control plane says of a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,12 +38,12 @@ impl BackendId {
     /// assert_eq!(BackendId::new("shop", "web", 80).as_str(), "shop/web/80");
     /// ```
     pub fn new(namespace: &str, service: &str, port: u16) -> Self {
-        Self(format!("{namespace}/{service}/{port}").into())
+        Self(Name::from(format!("{namespace}/{service}/{port}").as_str()))
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
@@ -53,19 +55,19 @@ impl Key {
     /// assert_eq!(Key::service("shop", "web").as_str(), "service/shop/web");
     /// ```
     pub fn service(namespace: &str, name: &str) -> Self {
-        Self(format!("service/{namespace}/{name}").into())
+        Self(Name::from(format!("service/{namespace}/{name}").as_str()))
     }
 
     /// The key as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// 64 bits of the key, the same in every process: FNV-1a with a final mix. The wrapping sum of the
     /// digests of a set of keys names the set, whatever their order, and changes by one addition.
     pub fn digest(&self) -> u64 {
         let fnv = self
-            .0
+            .as_str()
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -88,6 +90,26 @@ impl Backend {
     }
 }
 
+impl Named for BackendId {
+    fn name(&self) -> &Name {
+        &self.0
+    }
+
+    fn name_mut(&mut self) -> &mut Name {
+        &mut self.0
+    }
+}
+
+impl Named for Key {
+    fn name(&self) -> &Name {
+        &self.0
+    }
+
+    fn name_mut(&mut self) -> &mut Name {
+        &mut self.0
+    }
+}
+
 impl From<&str> for BackendId {
     fn from(name: &str) -> Self {
         Self(name.into())
@@ -102,12 +124,12 @@ impl From<&str> for Key {
 
 impl fmt::Display for BackendId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }

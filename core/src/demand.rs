@@ -1,8 +1,8 @@
 //! Counts what one worker holds and runs, under each key, to the request and to the microsecond.
 
-use std::{collections::hash_map::Entry, mem, time::Duration};
+use std::{mem, time::Duration};
 
-use crate::{Key, KeyReport, hash::HashMap};
+use crate::{Key, KeyReport, places::Places};
 
 /// The exact demand of one worker.
 ///
@@ -23,7 +23,7 @@ use crate::{Key, KeyReport, hash::HashMap};
 /// ```
 #[derive(Debug, Default)]
 pub struct Demand {
-    keys: HashMap<Key, Counters>,
+    keys: Places<Key, Counters>,
     totals: Totals,
     /// Each key that has `is_changed`, once.
     changed: Vec<Key>,
@@ -49,7 +49,7 @@ struct Counters {
     shed: u64,
     integral_us: u64,
     /// Up to when the integral goes.
-    integrated: Duration,
+    integrated_us: u64,
     is_changed: bool,
     is_under_way: bool,
     /// No longer in the table: forgotten once it is zero and reported.
@@ -57,9 +57,20 @@ struct Counters {
 }
 
 impl Demand {
+    /// Takes a key of the table: what has this `key` is counted without a hash of its text.
+    pub fn place(&mut self, key: &mut Key) {
+        self.keys.insert_with(key, Counters::default);
+        self.keys.place(key);
+        if let Some(counters) = self.keys.get_mut(key) {
+            counters.is_gone = false;
+        }
+    }
+
     /// A request starts, and is held.
     pub fn start_held(&mut self, now: Duration, key: &Key) {
-        let counters = self.change_or_insert(now, key);
+        let Some(counters) = self.change_or_insert(now, key) else {
+            return;
+        };
         counters.started = counters.started.saturating_add(1);
         counters.now.held = counters.now.held.saturating_add(1);
         self.totals.held = self.totals.held.saturating_add(1);
@@ -67,7 +78,9 @@ impl Demand {
 
     /// A request starts, and runs.
     pub fn start_running(&mut self, now: Duration, key: &Key) {
-        let counters = self.change_or_insert(now, key);
+        let Some(counters) = self.change_or_insert(now, key) else {
+            return;
+        };
         counters.started = counters.started.saturating_add(1);
         counters.now.running = counters.now.running.saturating_add(1);
         self.totals.running = self.totals.running.saturating_add(1);
@@ -106,7 +119,9 @@ impl Demand {
 
     /// A request starts and ends at once: there was no room to hold it.
     pub fn shed(&mut self, now: Duration, key: &Key) {
-        let counters = self.change_or_insert(now, key);
+        let Some(counters) = self.change_or_insert(now, key) else {
+            return;
+        };
         counters.started = counters.started.saturating_add(1);
         counters.ended = counters.ended.saturating_add(1);
         counters.shed = counters.shed.saturating_add(1);
@@ -158,11 +173,12 @@ impl Demand {
     /// The last report has arrived.
     pub fn acked(&mut self) {
         for key in self.under_way.drain(..) {
-            if let Entry::Occupied(mut entry) = self.keys.entry(key) {
-                entry.get_mut().is_under_way = false;
-                if entry.get().is_forgettable() {
-                    entry.remove();
-                }
+            let Some(counters) = self.keys.get_mut(&key) else {
+                continue;
+            };
+            counters.is_under_way = false;
+            if counters.is_forgettable() {
+                self.keys.remove(&key);
             }
         }
     }
@@ -191,7 +207,7 @@ impl Demand {
     /// What was counted makes a key non-zero as well: a scaler that meets this worker for the first time
     /// takes differences to these totals, and would take the next one whole for starts.
     fn mark_all_non_zero(&mut self) {
-        for (key, counters) in &mut self.keys {
+        for (key, counters) in self.keys.iter_mut() {
             let is_zero = counters.now.is_zero() && counters.started == 0;
             if !is_zero && !mem::replace(&mut counters.is_changed, true) {
                 self.changed.push(key.clone());
@@ -217,14 +233,10 @@ impl Demand {
         Some(counters)
     }
 
-    /// The counters of `key`, integrated and marked as changed.
-    fn change_or_insert(&mut self, now: Duration, key: &Key) -> &mut Counters {
-        let counters = self.keys.entry(key.clone()).or_default();
-        counters.integrate(now);
-        if !mem::replace(&mut counters.is_changed, true) {
-            self.changed.push(key.clone());
-        }
-        counters
+    /// The same of any key.
+    fn change_or_insert(&mut self, now: Duration, key: &Key) -> Option<&mut Counters> {
+        self.keys.insert_with(key, Counters::default);
+        self.change(now, key, |_| true)
     }
 }
 
@@ -236,23 +248,18 @@ impl Totals {
 }
 
 impl Counters {
-    /// Adds the time since the last change. What is below a microsecond stays for the next: at thousands
-    /// of changes a second, cutting it off would be seen. A clock that steps back adds nothing.
+    /// Adds the time since the last change. It is the times that are cut to microseconds, not the
+    /// differences: at thousands of changes a second, that would be seen. A clock that steps back adds
+    /// nothing.
     fn integrate(&mut self, now: Duration) {
-        let Some(elapsed) = now.checked_sub(self.integrated) else {
-            self.integrated = now;
-            return;
-        };
-        // In 64 bits: two of these are made for each request, and wasm has no wider product.
-        let elapsed_us = elapsed.as_secs().saturating_mul(1_000_000);
-        let elapsed_us = elapsed_us.saturating_add(elapsed.subsec_micros().into());
+        // Two of these are made for each request, and wasm has no product of more than 64 bits, by which
+        // an overflow could be told: that takes 584,000 years of requests between two changes.
+        let now_us = now.as_secs().wrapping_mul(1_000_000);
+        let now_us = now_us.wrapping_add(now.subsec_micros().into());
+        let elapsed_us = now_us.saturating_sub(self.integrated_us);
         let n = u64::from(self.now.held).saturating_add(u64::from(self.now.running));
-        self.integral_us = self
-            .integral_us
-            .saturating_add(elapsed_us.saturating_mul(n));
-        self.integrated = self
-            .integrated
-            .saturating_add(Duration::from_micros(elapsed_us));
+        self.integral_us = self.integral_us.saturating_add(elapsed_us.wrapping_mul(n));
+        self.integrated_us = now_us;
     }
 
     fn is_forgettable(&self) -> bool {

@@ -13,6 +13,7 @@ mod gate;
 mod hash;
 mod ledger;
 mod link;
+mod places;
 mod policy;
 mod regex;
 mod report;

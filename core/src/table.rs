@@ -48,10 +48,11 @@ pub trait RequestHead {
 /// A route that does not match is no obstacle, however high it stands: the next is tried, on the less
 /// specific hosts as well.
 ///
-/// A lookup costs one search in a hash map for the host, one for each label after which a wildcard may
-/// begin, and on each host that has routes one for the path and at most one for each of its segments,
-/// whatever the number of routes. What grows with the routes is: the regular expressions of one host, and
-/// the routes that differ in method, headers or query alone, which are tried in turn.
+/// A lookup costs one search in a hash map for the host (a second one if that comes with a port, upper
+/// case or a trailing dot), one for each label after which a wildcard may begin, and on each host that has
+/// routes one for the path and at most one for each of its segments, whatever the number of routes. What
+/// grows with the routes is: the regular expressions of one host, and the routes that differ in method,
+/// headers or query alone, which are tried in turn.
 ///
 /// ```
 /// # use std::{borrow::Cow, sync::Arc};

@@ -17,7 +17,7 @@ pub use self::time_left::TimeLeft;
 use crate::{
     Answer, Answered, Backend, BackendId, ColdStartHeader, Demand, Held, Key, Loss, Reason, Report,
     Reporter, RequestHead, RequestId, Route, RouteId, RouteTable, StaticReply, Target,
-    hash::HashMap,
+    hash::HashMap, places::Places,
 };
 
 /// What one filter VM decides by.
@@ -31,7 +31,7 @@ pub struct Worker {
     started_at: Duration,
     table: RouteTable,
     version: Option<String>,
-    backends: HashMap<BackendId, Slot>,
+    backends: Places<BackendId, Slot>,
     /// Backends whose gate wants to be polled, in turn.
     busy: VecDeque<BackendId>,
     requests: HashMap<RequestId, Tracked>,
@@ -110,14 +110,17 @@ struct Tracked {
     phase: Phase,
     route: Arc<Route>,
     target: Target,
-    /// Whether it went through a thaw, whose window waits for it.
-    is_thawed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    Held { since: Duration },
-    Running { held: Option<Duration> },
+    Held {
+        since: Duration,
+    },
+    /// `held` is none when it passed. One that was held went through a thaw, whose window waits for it.
+    Running {
+        held: Option<Duration>,
+    },
 }
 
 /// How long requests wait for the first table before they pass uncounted.
@@ -151,7 +154,6 @@ impl Tracked {
             phase,
             route,
             target,
-            is_thawed: false,
         }
     }
 }
@@ -164,7 +166,7 @@ impl Worker {
             started_at: now,
             table: RouteTable::default(),
             version: None,
-            backends: HashMap::default(),
+            backends: Places::default(),
             busy: VecDeque::new(),
             requests: HashMap::default(),
             waiting: VecDeque::new(),
@@ -189,33 +191,32 @@ impl Worker {
         let Some(route) = self.table.lookup(&request.host(), &path, request) else {
             return Decision::Pass;
         };
-        let route = Arc::clone(route);
-        let Some(target) = self.pick(&route, request) else {
+        let Some(target) = self.pick(route, request) else {
             return Decision::Pass;
         };
         let slot = self.backends.get(&target.backend);
-        let is_asleep = slot.is_some_and(Slot::is_asleep);
-        if let Some(rule) = stand_in::find(&route.policy, &path, request) {
-            return self.on_static(&route, rule, is_asleep, request);
-        }
-        if let Some(rule) = no_wake::find(&route.policy.no_wake, &path, request) {
-            let Some(slot) = slot.filter(|_| is_asleep) else {
-                return time_left::pass(&route.policy);
-            };
-            let mut answer = slot.answer(Reason::NoWake, rule.status, &route.policy);
-            answer.retry_after = None;
-            self.tally.answered(Reason::NoWake);
-            return Decision::Answer(answer);
-        }
-        if slot.is_none_or(|slot| slot.gate.admits()) {
-            self.demand.start_running(now, &target.key);
-            let decision = time_left::pass(&route.policy);
-            let phase = Phase::Running { held: None };
-            self.requests.insert(id, Tracked::new(phase, route, target));
+        if !route.policy.static_routes.is_empty()
+            && let Some(decision) = stand_in::decide(route, slot, request, &mut self.tally)
+        {
             return decision;
         }
-        let tracked = Tracked::new(Phase::Held { since: now }, route, target);
-        self.hold(now, id, tracked, request)
+        if let Some(rule) = no_wake::find(&route.policy.no_wake, &path, request) {
+            let slot = slot.filter(|slot| slot.is_asleep());
+            let answer = slot.map(|slot| slot.answer_no_wake(rule, &route.policy));
+            let left = TimeLeft::whole(&route.policy);
+            return self.answer_or_pass(answer, left);
+        }
+        let is_admitted = slot.is_none_or(|slot| slot.gate.admits());
+        let (route, target) = (Arc::clone(route), target.clone());
+        if !is_admitted {
+            let tracked = Tracked::new(Phase::Held { since: now }, route, target);
+            return self.hold(now, id, tracked, request);
+        }
+        self.demand.start_running(now, &target.key);
+        let left = TimeLeft::whole(&route.policy);
+        let phase = Phase::Running { held: None };
+        self.requests.insert(id, Tracked::new(phase, route, target));
+        Decision::pass(left)
     }
 
     /// What its response is to carry. The edge is asked to `look` only at a response that may be Envoy's
@@ -235,13 +236,13 @@ impl Worker {
         let keda_http = tracked.route.policy.cold_start_header == ColdStartHeader::KedaHttp;
         let marks = Marks { held, keda_http };
         let may_be_local = n_headers <= MAX_LOCAL_REPLY_HEADERS;
-        if !may_be_local && !tracked.is_thawed {
+        if !may_be_local && held.is_none() {
             return marks;
         }
         let Look { now, flags } = look();
         let loss = flags.filter(|_| may_be_local).and_then(ResponseFlags::loss);
         if let Some(slot) = self.backends.get_mut(&tracked.target.backend) {
-            if tracked.is_thawed {
+            if held.is_some() {
                 self.tally.lost += u64::from(loss.is_some());
                 let answered = loss.map_or(Answered::Normally, Answered::Lost);
                 slot.gate.on_response(now, id, answered);
@@ -261,17 +262,22 @@ impl Worker {
             return false;
         };
         match tracked.phase {
+            Phase::Running { held: None } => {
+                self.demand.end_running(now, &tracked.target.key);
+                // Its gate never heard of it.
+                return false;
+            }
+            Phase::Running { held: Some(_) } => self.demand.end_running(now, &tracked.target.key),
             Phase::Held { .. } => {
                 self.demand.end_held(now, &tracked.target.key);
                 self.tally.client_left += 1;
                 self.no_longer_held(&tracked.route.id);
             }
-            Phase::Running { .. } => self.demand.end_running(now, &tracked.target.key),
         }
         if let Some(slot) = self.backends.get_mut(&tracked.target.backend) {
             slot.gate.on_end(id, now);
         }
-        tracked.is_thawed
+        matches!(tracked.phase, Phase::Running { .. })
     }
 
     /// Whether the control plane is heard.
@@ -339,6 +345,7 @@ impl Worker {
             .poll(now, &mut self.demand, self.known_digest, keys)
     }
 
+    #[cold]
     fn await_table(&mut self, now: Duration, id: RequestId) -> Decision {
         let has_waited = now.saturating_sub(self.started_at) >= FIRST_WAIT;
         if has_waited || self.waiting.len() >= MAX_WAITING {
@@ -351,11 +358,15 @@ impl Worker {
 
     /// The target whose demand the request is. With several, the one whose cluster Envoy picked; where
     /// that cannot be told, the first, and it is held only when all of them are asleep.
-    fn pick(&self, route: &Route, request: &impl Request) -> Option<Target> {
-        let (first, others) = route.targets.split_first()?;
-        if others.is_empty() {
-            return Some(first.clone());
+    fn pick<'r>(&self, route: &'r Route, request: &impl Request) -> Option<&'r Target> {
+        match route.targets.as_slice() {
+            [] => None,
+            [target] => Some(target),
+            targets => self.pick_of(targets, request),
         }
+    }
+
+    fn pick_of<'r>(&self, targets: &'r [Target], request: &impl Request) -> Option<&'r Target> {
         let cluster = request.cluster();
         let is_picked = |target: &&Target| {
             cluster
@@ -366,14 +377,21 @@ impl Worker {
             let slot = self.backends.get(&target.backend);
             slot.is_none_or(|slot| !slot.is_asleep())
         };
-        let mut targets = route.targets.iter();
-        let picked = targets.find(is_picked);
+        let picked = targets.iter().find(is_picked);
         picked
-            .or_else(|| route.targets.iter().find(is_ready))
-            .or(Some(first))
-            .cloned()
+            .or_else(|| targets.iter().find(is_ready))
+            .or_else(|| targets.first())
     }
 
+    fn answer_or_pass(&mut self, answer: Option<Answer>, left: Option<TimeLeft>) -> Decision {
+        let Some(answer) = answer else {
+            return Decision::pass(left);
+        };
+        self.tally.answered(answer.reason);
+        Decision::Answer(answer)
+    }
+
+    #[cold]
     fn hold(
         &mut self,
         now: Duration,

@@ -29,6 +29,8 @@ enum Event {
     Unacked,
     /// The table has this key alone.
     Retain(&'static str),
+    /// A route of the table names this key. What came by an earlier route keeps the key as it was.
+    Place(&'static str),
 }
 
 fn key() -> impl Strategy<Value = &'static str> {
@@ -48,6 +50,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => prop::bool::weighted(0.3).prop_map(|full| Event::Report { full }),
         4 => Just(Event::Acked),
         2 => Just(Event::Unacked),
+        2 => key().prop_map(Event::Place),
     ]
 }
 
@@ -71,6 +74,8 @@ struct Model {
     demand: Demand,
     now_us: u64,
     keys: HashMap<&'static str, Naive>,
+    /// Each key as the last route that names it has it.
+    placed: HashMap<&'static str, Key>,
     /// What a scaler knows: the last report of each key that arrived.
     ledger: HashMap<Key, KeyReport>,
     under_way: Vec<KeyReport>,
@@ -82,9 +87,15 @@ impl Model {
             demand: Demand::default(),
             now_us: 1_000_000_000,
             keys: KEYS.iter().map(|key| (*key, Naive::default())).collect(),
+            placed: HashMap::new(),
             ledger: HashMap::new(),
             under_way: Vec::new(),
         }
+    }
+
+    fn placed(&self, name: &str) -> Key {
+        let placed = self.placed.get(name).cloned();
+        placed.unwrap_or_else(|| Key::from(name))
     }
 
     fn now(&self) -> Duration {
@@ -121,12 +132,18 @@ impl Model {
                 self.under_way.clear();
             }
             Event::Retain(kept) => self.demand.retain(|key| key.as_str() == kept),
+            Event::Place(name) => {
+                let mut key = Key::from(name);
+                self.demand.place(&mut key);
+                self.placed.insert(name, key);
+            }
         }
         let held = self.keys.values().map(|key| key.held).sum();
         let running = self.keys.values().map(|key| key.running).sum();
         assert_eq!(self.demand.totals(), Totals { held, running });
         for (key, naive) in &self.keys {
             assert_eq!(self.demand.held(&Key::from(*key)), naive.held);
+            assert_eq!(self.demand.held(&self.placed(key)), naive.held);
         }
     }
 
@@ -145,7 +162,7 @@ impl Model {
     fn on_request(&mut self, event: Event, name: &'static str) {
         let (now, key, naive) = (
             self.now(),
-            Key::from(name),
+            self.placed(name),
             self.keys.entry(name).or_default(),
         );
         match event {
@@ -185,7 +202,8 @@ impl Model {
             | Event::Report { .. }
             | Event::Acked
             | Event::Unacked
-            | Event::Retain(_) => {}
+            | Event::Retain(_)
+            | Event::Place(_) => {}
         }
     }
 
@@ -331,4 +349,18 @@ fn a_key_that_left_the_table_is_forgotten_once_it_is_zero_and_told() {
     demand.start_running(Duration::from_secs(2), &key);
     let anew = demand.report(Duration::from_secs(2), false);
     assert_eq!(anew.first().map(|report| report.started), Some(1));
+}
+
+#[test]
+fn a_key_that_comes_back_to_the_table_in_time_goes_on_where_it_was() {
+    let (mut demand, mut key) = (Demand::default(), Key::from("service/a/one"));
+    demand.start_running(Duration::ZERO, &key);
+    demand.retain(|_| false);
+    demand.place(&mut key);
+    demand.end_running(Duration::from_secs(1), &key);
+    demand.report(Duration::from_secs(1), false);
+    demand.acked();
+    demand.start_running(Duration::from_secs(2), &key);
+    let told = demand.report(Duration::from_secs(2), false);
+    assert_eq!(told.first().map(|report| report.started), Some(2));
 }

@@ -25,7 +25,7 @@ thread_local! {
 
 #[derive(Debug, Default)]
 struct Vm {
-    roots: RefCell<HashMap<u32, Rc<RefCell<Root>>>>,
+    roots: RefCell<HashMap<u32, Rc<RefCell<Root>>, FixedState>>,
     /// From the request's start to its end.
     requests: RefCell<HashMap<u32, Rc<Shared>, FixedState>>,
     has_hook: Cell<bool>,

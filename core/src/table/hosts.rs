@@ -15,7 +15,10 @@ type ByName = HashMap<Box<[u8]>, Paths>;
 /// The routes of each host. A host without routes has no entry.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Hosts {
+    /// Names as `host::name` has them, and no others: so a host may be looked up as it comes.
     exact: ByName,
+    /// Exact hosts that are no such names: no request has them.
+    impossible: ByName,
     /// Wildcards for one label, by what follows the label.
     one_label: ByName,
     /// Wildcards for any number of labels, by what follows them.
@@ -64,28 +67,31 @@ impl Hosts {
         authority: &[u8],
         request: &mut Request<'_, H, T>,
     ) -> Option<&Arc<Route>> {
-        host::name(authority, &mut None)
-            .and_then(|name| self.find_named(name, request))
+        find_in(&self.exact, authority, request)
+            .or_else(|| self.find_by_name(authority, request))
             .or_else(|| self.every.find(request))
     }
 
     /// Each host that has routes, as a person writes it, and its routes.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Name<'_>, &Paths)> {
-        let exact = self
-            .exact
-            .iter()
-            .map(|(name, paths)| (Name::Exact(name), paths));
+        let exact = self.exact.iter().chain(&self.impossible);
+        let exact = exact.map(|(name, paths)| (Name::Exact(name), paths));
         let wildcards = self.one_label.iter().chain(&self.any_depth);
         let wildcards = wildcards.map(|(name, paths)| (Name::Wildcard(name), paths));
         exact.chain(wildcards).chain([(Name::Every, &self.every)])
     }
 
-    fn find_named<H: RequestHead, T: Tally>(
+    /// Where the host, as it came, has no route.
+    fn find_by_name<H: RequestHead, T: Tally>(
         &self,
-        name: &[u8],
+        authority: &[u8],
         request: &mut Request<'_, H, T>,
     ) -> Option<&Arc<Route>> {
-        if let Some(route) = find_in(&self.exact, name, request) {
+        let mut buffer = None;
+        let name = host::name(authority, &mut buffer)?;
+        if name != authority
+            && let Some(route) = find_in(&self.exact, name, request)
+        {
             return Some(route);
         }
         host::parents(name).enumerate().find_map(|(depth, parent)| {
@@ -102,7 +108,8 @@ impl Hosts {
 
     fn level_mut<'h>(&mut self, host: &'h HostMatch) -> (&mut ByName, &'h str) {
         match host {
-            HostMatch::Exact(name) => (&mut self.exact, name),
+            HostMatch::Exact(name) if host::is_name(name.as_bytes()) => (&mut self.exact, name),
+            HostMatch::Exact(name) => (&mut self.impossible, name),
             HostMatch::SingleLabel(name) => (&mut self.one_label, name),
             HostMatch::Suffix(name) => (&mut self.any_depth, name),
         }

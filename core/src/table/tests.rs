@@ -95,6 +95,19 @@ fn more_specific_host_wins() {
 }
 
 #[test]
+fn host_that_is_no_name_gets_no_request_not_even_one_that_is_written_so() {
+    for host in ["Shop.com", "shop.com.", "shop.com:80", "a..com", "", "::1"] {
+        let mut table = table(vec![
+            route("K/a/host/0/0", host),
+            route("K/a/every/0/0", "*"),
+        ]);
+        check(&table, host, "/", Some("K/a/every/0/0"));
+        table.apply(vec![], &["K/a/host/0/0".into(), "K/a/every/0/0".into()]);
+        assert_eq!(table, RouteTable::default());
+    }
+}
+
+#[test]
 fn host_without_a_matching_route_leaves_the_request_to_the_next() {
     let exact_host = Route {
         path: prefix("/a/b"),

@@ -12,7 +12,7 @@ impl Worker {
         let TableUpdate {
             full,
             version,
-            routes,
+            mut routes,
             mut removed_routes,
             backends,
             mut removed_backends,
@@ -27,7 +27,8 @@ impl Worker {
         for id in &removed_routes {
             self.forget_route(now, id);
         }
-        for route in &routes {
+        for route in &mut routes {
+            self.place(route);
             self.count_keys(route);
             if self.held_by_route.contains_key(&route.id) {
                 let timeout = route.policy.hold_limit();
@@ -66,7 +67,8 @@ impl Worker {
             probe: backend.probe && self.limits.probe,
             ..backend
         };
-        if let Some(slot) = self.backends.get_mut(&backend.id) {
+        let id = backend.id.clone();
+        if let Some(slot) = self.backends.get_mut(&id) {
             let has_woken = slot.is_asleep() && backend.ready_endpoints > 0;
             slot.is_gone = false;
             slot.gate.update(now, &backend);
@@ -77,11 +79,10 @@ impl Worker {
             slot.backend = backend;
             return;
         }
-        let id = backend.id.clone();
         let mut slot = Slot::new(backend);
         slot.gate.set_workers(self.n_workers);
         slot.gate.set_control_plane(now, self.is_connected);
-        self.backends.insert(id, slot);
+        self.backends.insert_with(&id, || slot);
     }
 
     fn retire_backend(&mut self, now: Duration, id: &BackendId) {
@@ -103,6 +104,14 @@ impl Worker {
         }
         if let Some(route) = self.table.get(id).cloned() {
             self.discount_keys(&route);
+        }
+    }
+
+    /// Its requests are to find backend and counters without a hash.
+    fn place(&mut self, route: &mut Route) {
+        for target in &mut route.targets {
+            self.backends.place(&mut target.backend);
+            self.demand.place(&mut target.key);
         }
     }
 

@@ -134,7 +134,6 @@ impl Worker {
         };
         let held = now.saturating_sub(since);
         tracked.phase = Phase::Running { held: Some(held) };
-        tracked.is_thawed = true;
         self.demand.release(now, &tracked.target.key);
         // A deadline that changed meanwhile is that of what is held already, as a time-out is.
         let current = self.table.get(&tracked.route.id);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Answer, Backend, Gate, Policy, Reason};
+use crate::{Answer, Backend, Gate, NoWake, Policy, Reason};
 
 /// Before anything was measured: how long a small container takes to start.
 const FIRST_GUESS: Duration = Duration::from_secs(5);
@@ -76,6 +76,14 @@ impl Slot {
     pub(super) fn emptied(&mut self, now: Duration) -> Option<Duration> {
         self.held_since = None;
         Some(now.saturating_sub(self.thawing_since.take()?))
+    }
+
+    /// The answer to a request that wakes nothing, and so has nothing to come back for.
+    pub(super) fn answer_no_wake(&self, rule: &NoWake, policy: &Policy) -> Answer {
+        Answer {
+            retry_after: None,
+            ..self.answer(Reason::NoWake, rule.status, policy)
+        }
     }
 
     pub(super) fn answer(&self, reason: Reason, status: u16, policy: &Policy) -> Answer {

@@ -2,20 +2,27 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Decision, Slot, Tracked, Worker, time_left};
-use crate::{Policy, Reason, Request, Route, StaticAnswer, StaticReply, StaticRoute};
+use super::{Decision, Slot, Tally, TimeLeft, Tracked, Worker};
+use crate::{Policy, Reason, Request, Route, StaticAnswer, StaticReply};
 
-/// The static route of a request, if it has one. On the hot path: a policy without any asks nothing.
-pub(super) fn find<'r>(
-    policy: &'r Policy,
-    path: &[u8],
+/// What is to be done with a request of a static route, if it is one. It is counted nowhere and wakes nothing.
+#[cold]
+#[inline(never)]
+pub(super) fn decide(
+    route: &Route,
+    slot: Option<&Slot>,
     request: &impl Request,
-) -> Option<&'r StaticRoute> {
-    if policy.static_routes.is_empty() {
-        return None;
+    tally: &mut Tally,
+) -> Option<Decision> {
+    let (host, path) = (request.host(), request.path());
+    let mut rules = route.policy.static_routes.iter();
+    let rule = rules.find(|rule| rule.is_for(&host, &path, request))?;
+    if !rule.always && !slot.is_some_and(Slot::is_asleep) {
+        return Some(Decision::pass(TimeLeft::whole(&route.policy)));
     }
-    let (host, mut rules) = (request.host(), policy.static_routes.iter());
-    rules.find(|rule| rule.is_for(&host, path, request))
+    tally.answered(Reason::StaticRoute);
+    let reply = StaticReply::new(&rule.answer, &path, request);
+    Some(Decision::Reply(reply))
 }
 
 /// The placeholder that takes the place of a hold, room or not. A backend that is said to be ready is proved
@@ -26,21 +33,6 @@ pub(super) fn placeholder<'p>(policy: &'p Policy, slot: &Slot) -> Option<&'p Arc
 }
 
 impl Worker {
-    /// It is counted nowhere and wakes nothing.
-    pub(super) fn on_static(
-        &mut self,
-        route: &Route,
-        rule: &StaticRoute,
-        is_asleep: bool,
-        request: &impl Request,
-    ) -> Decision {
-        if !rule.always && !is_asleep {
-            return time_left::pass(&route.policy);
-        }
-        self.tally.answered(Reason::StaticRoute);
-        Decision::Reply(StaticReply::new(&rule.answer, &request.path(), request))
-    }
-
     /// Answers a request in place of holding it. It started and ended, and so wakes its backend.
     pub(super) fn stand_in(
         &mut self,

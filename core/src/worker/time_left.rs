@@ -14,10 +14,24 @@ pub struct TimeLeft {
 impl TimeLeft {
     /// What is left to a request that was held for so long; none where its route has no deadline.
     pub(super) fn after(held: Duration, policy: &Policy) -> Option<Self> {
-        let left = policy.request_timeout?.saturating_sub(held).as_millis();
+        policy
+            .request_timeout
+            .map(|timeout| Self::of(timeout, held))
+    }
+
+    /// Apart from the question whether there is a deadline, which each request asks.
+    #[cold]
+    #[inline(never)]
+    fn of(timeout: Duration, held: Duration) -> Self {
+        let left = timeout.saturating_sub(held).as_millis();
         // Not 0, which to Envoy is no time-out at all.
         let millis = u64::try_from(left).unwrap_or(u64::MAX).max(1);
-        Some(Self { millis })
+        Self { millis }
+    }
+
+    /// What is left to a request that was not held.
+    pub(super) fn whole(policy: &Policy) -> Option<Self> {
+        Self::after(Duration::ZERO, policy)
     }
 
     /// Milliseconds, at least 1.
@@ -26,9 +40,11 @@ impl TimeLeft {
     }
 }
 
-/// What is to be done with a request that passes without a hold.
-pub(super) fn pass(policy: &Policy) -> Decision {
-    TimeLeft::after(Duration::ZERO, policy).map_or(Decision::Pass, Decision::PassWithin)
+impl Decision {
+    /// What is to be done with a request that passes with so much of its deadline.
+    pub(super) fn pass(left: Option<TimeLeft>) -> Self {
+        left.map_or(Self::Pass, Self::PassWithin)
+    }
 }
 
 #[cfg(test)]

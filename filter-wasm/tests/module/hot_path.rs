@@ -78,8 +78,8 @@ fn the_work_for_a_request_does_not_grow() {
     );
 }
 
-/// About 15,000 were seen, with and without `wasm-opt`; the rest is for another compiler.
-const MAX_FUEL: u64 = 17_000;
+/// About 9,200 were seen, with and without `wasm-opt`; the rest is for another compiler.
+const MAX_FUEL: u64 = 10_300;
 
 #[test]
 fn memory_stays_as_it_is() {
