@@ -1,8 +1,12 @@
 //! The answers that the filter gives itself.
 
+mod static_reply;
+
 use std::{fmt::Write as _, time::Duration};
 
 use crate::BackendId;
+
+pub use self::static_reply::{Parts, StaticReply};
 
 /// An answer, and why it is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +38,10 @@ pub enum Reason {
     NoCluster,
     /// A request that wakes nothing, to a backend that is asleep.
     NoWake,
+    /// Its route has an answer in place of a hold.
+    Placeholder,
+    /// Its route has an answer for requests like it.
+    StaticRoute,
 }
 
 /// An answer in the form that the client asked for.
@@ -61,6 +69,8 @@ impl Reason {
             Self::Paused => "paused",
             Self::NoCluster => "no_cluster",
             Self::NoWake => "no_wake",
+            Self::Placeholder => "placeholder",
+            Self::StaticRoute => "static_route",
         }
     }
 }
@@ -112,7 +122,8 @@ impl Answer {
             Reason::Overflow => format!("too many requests wait for {backend}"),
             Reason::Paused => format!("{backend} is paused at zero replicas"),
             Reason::NoCluster => format!("{backend} has no endpoint that Envoy knows"),
-            Reason::NoWake => String::new(),
+            // The last two are answered in their author's words alone: see `StaticReply`.
+            Reason::NoWake | Reason::Placeholder | Reason::StaticRoute => String::new(),
         }
     }
 

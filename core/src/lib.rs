@@ -24,14 +24,17 @@ mod table;
 mod update;
 mod worker;
 
-pub use self::answer::{Answer, Reason, Rendered};
+pub use self::answer::{Answer, Parts, Reason, Rendered, StaticReply};
 pub use self::backend::{Backend, BackendId, Key};
 pub use self::clock::Clock;
 pub use self::demand::{Demand, Totals};
 pub use self::gate::{Answered, Gate, GateAction, GateState, Held, Loss, ProbeOutcome, RequestId};
 pub use self::ledger::{Aged, Applied, InFlight, Ledger, LedgerError};
 pub use self::link::{Link, LinkAction};
-pub use self::policy::{ColdStartHeader, NoWake, NoWakeMatch, Policy};
+pub use self::policy::{
+    Body, ColdStartHeader, File, NoWake, NoWakeMatch, Placeholder, Policy, RequestMatch,
+    StaticAnswer, StaticAnswerError, StaticRoute,
+};
 pub use self::regex::{Regex, RegexError};
 pub use self::report::{Instance, KeyReport, Report};
 pub use self::reporter::Reporter;
@@ -45,5 +48,5 @@ pub use self::scale::{
 pub use self::table::{Finding, RequestHead, RouteTable, Unreachable};
 pub use self::update::TableUpdate;
 pub use self::worker::{
-    Action, Decision, Limits, Look, Marks, Request, ResponseFlags, Tally, Worker,
+    Action, Decision, Limits, Look, Marks, Request, ResponseFlags, Tally, TimeLeft, Worker,
 };

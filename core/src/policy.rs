@@ -1,8 +1,15 @@
-//! How a route holds: for how long, how many, and what wakes nothing.
+//! How a route holds: for how long, how many, what wakes nothing, and what is answered in place of it.
 
-use std::time::Duration;
+mod static_answer;
+mod static_route;
+
+use std::{sync::Arc, time::Duration};
 
 use crate::HeaderMatch;
+
+pub use self::static_answer::{Body, File, StaticAnswer, StaticAnswerError};
+pub(crate) use self::static_route::is_segment_prefix;
+pub use self::static_route::{RequestMatch, StaticRoute};
 
 /// What belongs to a route beside its match and its backend.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +26,22 @@ pub struct Policy {
     pub cold_start_header: ColdStartHeader,
     /// Whether a browser that cannot be served gets a page that tries again.
     pub waiting_page: bool,
+    /// For how long a request may take, from its headers to the end of its response, its hold included.
+    pub request_timeout: Option<Duration>,
+    /// What is answered in place of a hold.
+    pub placeholder: Option<Placeholder>,
+    /// Requests that are answered and not counted; the first that matches counts, before `no_wake`.
+    pub static_routes: Vec<StaticRoute>,
+}
+
+/// What a request to a backend that is asleep is answered. It counts as one that started and ended, and so
+/// wakes the backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placeholder {
+    /// The answer.
+    pub answer: Arc<StaticAnswer>,
+    /// Whether requests are held as long as there is room, and only one beyond gets the answer.
+    pub overflow_only: bool,
 }
 
 /// A request that wakes nothing: it passes when the backend is ready, and is answered when it is not.
@@ -66,7 +89,18 @@ impl Default for Policy {
             no_wake: NoWake::health_checkers(),
             cold_start_header: ColdStartHeader::Wakegate,
             waiting_page: false,
+            request_timeout: None,
+            placeholder: None,
+            static_routes: Vec::new(),
         }
+    }
+}
+
+impl Policy {
+    /// The longest that one request is held, of all that bounds it.
+    pub fn hold_limit(&self) -> Duration {
+        self.request_timeout
+            .map_or(self.hold_timeout, |timeout| timeout.min(self.hold_timeout))
     }
 }
 

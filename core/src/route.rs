@@ -95,6 +95,21 @@ pub struct Target {
     pub weight: u32,
 }
 
+impl HostMatch {
+    /// Whether it is for the host of this name, which is lower case, without port and trailing dot.
+    pub(crate) fn matches(&self, name: &[u8]) -> bool {
+        let labels = |suffix: &str| {
+            let labels = name.strip_suffix(suffix.as_bytes())?.strip_suffix(b".")?;
+            (!labels.is_empty()).then_some(labels)
+        };
+        match self {
+            Self::Exact(host) => name == host.as_bytes(),
+            Self::Suffix(suffix) => labels(suffix).is_some(),
+            Self::SingleLabel(suffix) => labels(suffix).is_some_and(|label| !label.contains(&b'.')),
+        }
+    }
+}
+
 impl ValueMatch {
     /// Whether a value is what it must be; `None` is one that is not there.
     pub fn matches(&self, value: Option<&[u8]>) -> bool {

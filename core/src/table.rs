@@ -40,7 +40,8 @@ pub trait RequestHead {
 ///    before the one for any depth), every host last;
 /// 2. the path: exact, then regular expressions, the longer pattern first, then the longest prefix.
 ///    Where the regular expressions come is left to implementations: Envoy Gateway has them there too;
-/// 3. with a method before without; more headers before fewer; more query parameters before fewer;
+/// 3. with a method before without; more headers before fewer, of as many those with more values asked for
+///    (as the KEDA HTTP add-on has it; Gateway API cannot ask for less); more query parameters before fewer;
 /// 4. the older object, then the alphabetical order of `namespace/name`, then the kind, then the earlier
 ///    rule and match.
 ///
@@ -171,4 +172,9 @@ impl RouteTable {
             self.hosts.remove(&route);
         }
     }
+}
+
+/// What `test` says of the name in `authority`, which is as received; none when there is no name in it.
+pub(crate) fn with_host_name<T>(authority: &[u8], test: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    host::name(authority, &mut None).map(test)
 }

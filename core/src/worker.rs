@@ -4,17 +4,20 @@ mod apply;
 mod no_wake;
 mod poll;
 mod slot;
+mod stand_in;
 mod tally;
+mod time_left;
 
 use std::{borrow::Cow, collections::VecDeque, sync::Arc, time::Duration};
 
 pub use self::poll::Action;
 use self::slot::Slot;
 pub use self::tally::Tally;
+pub use self::time_left::TimeLeft;
 use crate::{
     Answer, Answered, Backend, BackendId, ColdStartHeader, Demand, Held, Key, Loss, Reason, Report,
-    Reporter, RequestHead, RequestId, Route, RouteId, RouteTable, Target, hash::HashMap,
-    places::Places,
+    Reporter, RequestHead, RequestId, Route, RouteId, RouteTable, StaticReply, Target,
+    hash::HashMap, places::Places,
 };
 
 /// What one filter VM decides by.
@@ -70,10 +73,14 @@ pub trait Request: RequestHead {
 pub enum Decision {
     /// Let it go on.
     Pass,
+    /// Let it go on, and have Envoy end it when this is over.
+    PassWithin(TimeLeft),
     /// Keep it; an [`Action`] ends that.
     Hold,
     /// Answer it.
     Answer(Answer),
+    /// Answer it with what its route says, as it stands.
+    Reply(StaticReply),
 }
 
 /// What a response is to carry.
@@ -188,10 +195,16 @@ impl Worker {
             return Decision::Pass;
         };
         let slot = self.backends.get(&target.backend);
+        if !route.policy.static_routes.is_empty()
+            && let Some(decision) = stand_in::decide(route, slot, request, &mut self.tally)
+        {
+            return decision;
+        }
         if let Some(rule) = no_wake::find(&route.policy.no_wake, &path, request) {
             let slot = slot.filter(|slot| slot.is_asleep());
             let answer = slot.map(|slot| slot.answer_no_wake(rule, &route.policy));
-            return self.pass_or_answer(answer);
+            let left = TimeLeft::whole(&route.policy);
+            return self.answer_or_pass(answer, left);
         }
         let is_admitted = slot.is_none_or(|slot| slot.gate.admits());
         let (route, target) = (Arc::clone(route), target.clone());
@@ -200,9 +213,10 @@ impl Worker {
             return self.hold(now, id, tracked, request);
         }
         self.demand.start_running(now, &target.key);
+        let left = TimeLeft::whole(&route.policy);
         let phase = Phase::Running { held: None };
         self.requests.insert(id, Tracked::new(phase, route, target));
-        Decision::Pass
+        Decision::pass(left)
     }
 
     /// What its response is to carry. The edge is asked to `look` only at a response that may be Envoy's
@@ -369,9 +383,9 @@ impl Worker {
             .or_else(|| targets.first())
     }
 
-    fn pass_or_answer(&mut self, answer: Option<Answer>) -> Decision {
+    fn answer_or_pass(&mut self, answer: Option<Answer>, left: Option<TimeLeft>) -> Decision {
         let Some(answer) = answer else {
-            return Decision::Pass;
+            return Decision::pass(left);
         };
         self.tally.answered(answer.reason);
         Decision::Answer(answer)
@@ -391,6 +405,9 @@ impl Worker {
         let Some(slot) = self.backends.get_mut(&target.backend) else {
             return Decision::Pass;
         };
+        if let Some(answer) = stand_in::placeholder(policy, slot) {
+            return self.stand_in(now, &tracked, answer, request);
+        }
         let refusal = if slot.is_paused() {
             Some((Reason::Paused, 503))
         } else if request.cluster().is_none() {
@@ -400,6 +417,9 @@ impl Worker {
         } else {
             None
         };
+        if let (Some((Reason::Overflow, _)), Some(instead)) = (refusal, &policy.placeholder) {
+            return self.stand_in(now, &tracked, &instead.answer, request);
+        }
         if self.demand.held(&target.key) == 0 {
             self.reporter.hurry();
         }
@@ -416,7 +436,7 @@ impl Worker {
                 id,
                 route: route.id.clone(),
                 since: now,
-                deadline: now.saturating_add(policy.hold_timeout),
+                deadline: now.saturating_add(policy.hold_limit()),
                 long: is_long(request),
             },
         );

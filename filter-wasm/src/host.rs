@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use wakegate_core::{Rendered, ResponseFlags};
+use wakegate_core::{Parts, Rendered, ResponseFlags, TimeLeft};
 
 use crate::abi::{BufferType, LogLevel, MapType, MetricType, Returned, imports};
 
@@ -39,6 +39,13 @@ pub(crate) fn default_request_header(name: &str, value: &str) {
     if request_header(name).is_none() {
         imports::add_header(MapType::Request, name, value);
     }
+}
+
+/// Gives the backend of the effective context's request so long: Envoy's router obeys the header and keeps it
+/// to itself.
+pub(crate) fn set_time_left(left: TimeLeft) {
+    let left = left.as_millis().to_string();
+    imports::set_header(MapType::Request, "x-envoy-upstream-rq-timeout-ms", &left);
 }
 
 /// `xds.node.id`: the name of this Envoy.
@@ -90,6 +97,12 @@ pub(crate) fn reply(answer: &Rendered) {
             imports::send_local_response(answer.status.into(), &answer.body, &headers, -1);
         }
     }
+}
+
+/// Answers the stream of the effective context with this as it stands. Envoy makes a gRPC status of the status
+/// where the client speaks gRPC.
+pub(crate) fn reply_as_is(parts: &Parts<'_>) {
+    imports::send_local_response(parts.status.into(), parts.body, &parts.headers, -1);
 }
 
 pub(crate) fn set_tick(period: Duration) {

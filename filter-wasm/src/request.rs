@@ -4,6 +4,7 @@ use wakegate_core::{Decision, RequestId};
 
 use crate::{
     abi::FilterHeadersStatus,
+    host,
     shared::{self, Shared},
 };
 
@@ -12,8 +13,13 @@ pub(crate) fn on_headers(id: u32, shared: &Shared) -> FilterHeadersStatus {
     crate::test_panic::on_request();
     match shared.decide(id) {
         Decision::Pass => return FilterHeadersStatus::Continue,
+        Decision::PassWithin(left) => {
+            host::set_time_left(left);
+            return FilterHeadersStatus::Continue;
+        }
         Decision::Hold => {}
         Decision::Answer(answer) => shared::reply(&answer),
+        Decision::Reply(reply) => host::reply_as_is(&reply.parts()),
     }
     shared.after_hold(id);
     FilterHeadersStatus::Pause

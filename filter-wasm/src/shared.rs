@@ -8,7 +8,8 @@ use std::{
 };
 
 use wakegate_core::{
-    Action, Answer, BackendId, Clock, Decision, Limits, Look, ProbeOutcome, RequestId, Worker,
+    Action, Answer, BackendId, Clock, Decision, Limits, Look, ProbeOutcome, RequestId, TimeLeft,
+    Worker,
 };
 use wakegate_wire::PluginConfig;
 
@@ -130,7 +131,8 @@ impl Shared {
                 Action::Resume {
                     id: RequestId(id),
                     held,
-                } => resume(id, held),
+                    left,
+                } => resume(id, held, left),
                 Action::Answer(RequestId(id), answer) => {
                     if host::enter(id) {
                         reply(&answer);
@@ -165,8 +167,13 @@ impl Shared {
         }
         match self.decide(id) {
             Decision::Pass => host::resume_request(),
+            Decision::PassWithin(left) => {
+                host::set_time_left(left);
+                host::resume_request();
+            }
             Decision::Hold => {}
             Decision::Answer(answer) => reply(&answer),
+            Decision::Reply(reply) => host::reply_as_is(&reply.parts()),
         }
     }
 
@@ -227,9 +234,12 @@ pub(crate) fn reply(answer: &Answer) {
     host::reply(&answer.render(accept.as_deref(), content_type.as_deref()));
 }
 
-fn resume(id: u32, held: Option<Duration>) {
+fn resume(id: u32, held: Option<Duration>, left: Option<TimeLeft>) {
     if !host::enter(id) {
         return;
+    }
+    if let Some(left) = left {
+        host::set_time_left(left);
     }
     if held.is_some() {
         note_held(held);

@@ -99,7 +99,7 @@ impl RoutesStream {
         let cluster = &shared.config.control_plane.cluster;
         let opened = self.line.poll(now, cluster, "wakegate.v1.Routes", "Watch");
         if opened {
-            self.assembler = Assembler::default();
+            self.assembler.restart();
             let version = shared
                 .worker
                 .borrow()

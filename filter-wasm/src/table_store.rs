@@ -1,9 +1,9 @@
 //! The table in Envoy's shared data: it outlives a VM, so that a new one starts from it and not from
 //! nothing.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
-use wakegate_core::TableUpdate;
+use wakegate_core::{TableUpdate, Worker};
 use wakegate_wire::{Assembler, Message as _, v1};
 
 use crate::{host, shared::Shared};
@@ -40,18 +40,35 @@ impl TableStore {
         if is_written || !host::set_shared(&keys.version, version.as_bytes(), cas) {
             return;
         }
-        let update = v1::Update {
-            full: true,
-            last: true,
-            version: version.to_owned(),
-            routes: worker.routes().map(v1::Route::from).collect(),
-            backends: worker.backends().map(v1::Backend::from).collect(),
-            ..v1::Update::default()
-        };
-        if update.encoded_len() <= MAX_BYTES {
-            host::set_shared(&keys.table, &update.encode_to_vec(), 0);
+        if let Some(table) = encode(&worker, version) {
+            host::set_shared(&keys.table, &table, 0);
         }
     }
+}
+
+/// The whole table as one update; none when it is too large. Route by route, each of them a message with a
+/// part of the same one: whole answers stand in routes that share them in the table, and the message as a
+/// whole would have a copy for each.
+fn encode(worker: &Worker, version: &str) -> Option<Vec<u8>> {
+    let head = v1::Update {
+        full: true,
+        last: true,
+        version: version.to_owned(),
+        backends: worker.backends().map(v1::Backend::from).collect(),
+        ..v1::Update::default()
+    };
+    let routes = worker.routes().map(|route| v1::Update {
+        routes: vec![v1::Route::from(route)],
+        ..v1::Update::default()
+    });
+    let mut bytes = Vec::new();
+    for part in iter::once(head).chain(routes) {
+        if bytes.len() + part.encoded_len() > MAX_BYTES {
+            return None;
+        }
+        bytes.extend(part.encode_to_vec());
+    }
+    Some(bytes)
 }
 
 /// The table that another VM of this process left, if one did.

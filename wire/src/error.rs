@@ -1,7 +1,7 @@
 //! Why a message was refused.
 
 use thiserror::Error;
-use wakegate_core::RegexError;
+use wakegate_core::{RegexError, StaticAnswerError};
 
 /// A message that cannot be taken in. It names the part, so that the sender can find it.
 #[derive(Debug, Error)]
@@ -33,6 +33,14 @@ pub enum DecodeError {
         of: String,
         /// What is wrong with it.
         source: RegexError,
+    },
+    /// An answer that could not be sent.
+    #[error("{of}.answer")]
+    StaticAnswer {
+        /// What it is part of.
+        of: String,
+        /// What is wrong with it.
+        source: StaticAnswerError,
     },
 }
 

@@ -1,7 +1,11 @@
 //! The table: routes, backends and the updates that carry them.
 
 mod assemble;
+mod policy;
 mod route;
+mod static_answer;
+#[cfg(test)]
+mod tests;
 
 pub use self::assemble::{AssembleError, Assembler};
 

@@ -2,9 +2,13 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use crate::{PathMatch, Route, RouteId};
+use crate::{PathMatch, Route, RouteId, ValueMatch};
 
 /// The order of Gateway API v1.5, from the path's length on. Total: only a route and itself are equal.
+///
+/// Between as many header matches, more on a value come first: the rule of the KEDA HTTP add-on
+/// (`pkg/routing/tablememory.go`), whose routes may ask that a header is there, whatever it is. Gateway
+/// API has no such match, so that its order stays as it is.
 ///
 /// The length of prefixes is not compared, because those of different length never meet here.
 pub(super) fn precedence(a: &Route, b: &Route) -> Ordering {
@@ -25,9 +29,20 @@ fn rank(route: &Route) -> impl Ord {
         Reverse(pattern_bytes),
         Reverse(route.method.is_some()),
         Reverse(route.headers.len()),
+        Reverse(n_values(route)),
         Reverse(route.query.len()),
         route.created_ms,
     )
+}
+
+/// The header matches that ask for a value.
+fn n_values(route: &Route) -> usize {
+    let asks = |value: &ValueMatch| match value {
+        ValueMatch::Exact(_) | ValueMatch::Regex(_) => true,
+        ValueMatch::Present => false,
+    };
+    let headers = route.headers.iter();
+    headers.filter(|header| asks(&header.value)).count()
 }
 
 /// By `namespace/name`, then kind, then rule and match as numbers.

@@ -1,6 +1,7 @@
 //! The rules of a lookup, a case each. `tests/table_lookup.rs` has them all at once, at random.
 
 mod findings;
+mod order;
 mod work;
 
 use super::*;
@@ -155,62 +156,6 @@ fn nothing_in_a_path_is_decoded_or_folded() {
         check(&table, "h", path, None);
     }
     check(&table, "h", "/a/../b", Some("a"));
-}
-
-#[test]
-fn method_then_headers_then_query_then_age_then_name_decide() {
-    let x = || vec![header("x", ValueMatch::Present)];
-    let q = || {
-        vec![QueryMatch {
-            name: "q".to_owned(),
-            value: "1".to_owned(),
-        }]
-    };
-    let ordered = vec![
-        Route {
-            method: Some("GET".to_owned()),
-            created_ms: 9,
-            ..route("K/n/method/0/0", "*")
-        },
-        Route {
-            headers: x(),
-            query: q(),
-            created_ms: 8,
-            ..route("K/n/both/0/0", "*")
-        },
-        Route {
-            headers: x(),
-            created_ms: 7,
-            ..route("K/n/header/0/0", "*")
-        },
-        Route {
-            query: q(),
-            created_ms: 6,
-            ..route("K/n/query/0/0", "*")
-        },
-        Route {
-            created_ms: 1,
-            ..route("K/n/older/0/0", "*")
-        },
-        Route {
-            created_ms: 2,
-            ..route("K/n/a/9/0", "*")
-        },
-        Route {
-            created_ms: 2,
-            ..route("K/n/a/10/0", "*")
-        },
-        Route {
-            created_ms: 2,
-            ..route("K/n/b/0/0", "*")
-        },
-    ];
-    let mut table = table(ordered.iter().rev().cloned().collect());
-    for route in ordered {
-        check(&table, "h", "/?q=1", Some(route.id.as_str()));
-        table.apply(vec![], &[route.id]);
-    }
-    assert_eq!(table, RouteTable::default());
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Worker {
             self.place(route);
             self.count_keys(route);
             if self.held_by_route.contains_key(&route.id) {
-                let timeout = route.policy.hold_timeout;
+                let timeout = route.policy.hold_limit();
                 for slot in self.backends.values_mut().filter(|slot| slot.is_busy) {
                     slot.gate.set_deadlines(&route.id, timeout);
                 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{FIRST_WAIT, Phase, Worker};
+use super::{FIRST_WAIT, Phase, TimeLeft, Worker};
 use crate::{Answer, BackendId, GateAction, ProbeOutcome, Reason, RequestId};
 
 /// What the edge is to do, from a call that belongs to no request.
@@ -16,6 +16,8 @@ pub enum Action {
         id: RequestId,
         /// For how long it was held; none when it waited for the first table alone.
         held: Option<Duration>,
+        /// What is left of its deadline, where its route has one.
+        left: Option<TimeLeft>,
     },
     /// Answer it.
     Answer(RequestId, Answer),
@@ -82,7 +84,8 @@ impl Worker {
                 actions.push(Action::Reconsider(id));
             } else {
                 self.tally.passed_without_table += 1;
-                actions.push(Action::Resume { id, held: None });
+                let (held, left) = (None, None);
+                actions.push(Action::Resume { id, held, left });
             }
         }
     }
@@ -132,6 +135,9 @@ impl Worker {
         let held = now.saturating_sub(since);
         tracked.phase = Phase::Running { held: Some(held) };
         self.demand.release(now, &tracked.target.key);
+        // A deadline that changed meanwhile is that of what is held already, as a time-out is.
+        let current = self.table.get(&tracked.route.id);
+        let left = TimeLeft::after(held, &current.unwrap_or(&tracked.route).policy);
         let (route, backend) = (tracked.route.id.clone(), tracked.target.backend.clone());
         self.no_longer_held(&route);
         self.tally.released += 1;
@@ -145,6 +151,7 @@ impl Worker {
         Some(Action::Resume {
             id,
             held: Some(held),
+            left,
         })
     }
 

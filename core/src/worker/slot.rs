@@ -18,7 +18,12 @@ pub(super) struct Slot {
     held_since: Option<Duration>,
     thawing_since: Option<Duration>,
     cold_start: Option<Duration>,
+    /// When a request last was news that was told at once, without being held.
+    news_at: Option<Duration>,
 }
+
+/// News of requests that are not held is told at once no more often than this: the interval of reports.
+const NEWS_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Slot {
     pub(super) fn new(backend: Backend) -> Self {
@@ -30,6 +35,7 @@ impl Slot {
             held_since: None,
             thawing_since: None,
             cold_start: None,
+            news_at: None,
         }
     }
 
@@ -44,6 +50,16 @@ impl Slot {
 
     pub(super) fn held(&mut self, now: Duration) {
         self.held_since.get_or_insert(now);
+    }
+
+    /// Whether a request that is not held is to be told of at once.
+    pub(super) fn is_news(&mut self, now: Duration) -> bool {
+        let is_recent = |at: Duration| now.saturating_sub(at) < NEWS_INTERVAL;
+        if self.news_at.is_some_and(is_recent) {
+            return false;
+        }
+        self.news_at = Some(now);
+        true
     }
 
     /// A request is let go: how long the cold start took, if this ends one.

@@ -23,6 +23,10 @@ pub struct Tally {
     pub no_cluster: u64,
     /// See [`Reason::NoWake`].
     pub no_wake: u64,
+    /// See [`Reason::Placeholder`].
+    pub placeholder: u64,
+    /// See [`Reason::StaticRoute`].
+    pub static_route: u64,
     /// Released requests that Envoy could not bring to the backend.
     pub lost: u64,
     /// Requests that passed uncounted because there was no table yet.
@@ -47,6 +51,8 @@ impl Tally {
             Reason::Paused => &mut self.paused,
             Reason::NoCluster => &mut self.no_cluster,
             Reason::NoWake => &mut self.no_wake,
+            Reason::Placeholder => &mut self.placeholder,
+            Reason::StaticRoute => &mut self.static_route,
         };
         *count = count.saturating_add(1);
     }

@@ -1,5 +1,7 @@
 //! What a worker does with requests, told as sentences.
 
+mod deadline;
+mod stand_in;
 mod table;
 
 use super::*;
@@ -112,7 +114,7 @@ fn readiness(ready_endpoints: u32) -> TableUpdate {
 fn answered(decision: Decision) -> Option<Reason> {
     match decision {
         Decision::Answer(answer) => Some(answer.reason),
-        Decision::Pass | Decision::Hold => None,
+        Decision::Pass | Decision::PassWithin(_) | Decision::Hold | Decision::Reply(_) => None,
     }
 }
 
@@ -155,6 +157,7 @@ fn a_request_to_a_sleeping_backend_is_held_reported_proved_and_released() {
     let resume = Action::Resume {
         id: RequestId(1),
         held: Some(700 * MS),
+        left: None,
     };
     assert_eq!(worker.poll(later, 16), [resume]);
     let marks = worker.on_response(RequestId(1), 9, || look(later, None));

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeSet,
 };
 
-use wakegate_core::{HostMatch, PathMatch, Route, RouteId};
+use wakegate_core::{HeaderMatch, HostMatch, PathMatch, Route, RouteId, ValueMatch};
 
 use crate::random::Request;
 
@@ -192,6 +192,7 @@ fn is_rest(route: &Route, request: &Request) -> bool {
 
 /// Of two routes that match a request on hosts of the same rank.
 fn precedence(a: &Route, b: &Route) -> Ordering {
+    let is_presence = |header: &&HeaderMatch| header.value == ValueMatch::Present;
     let key = |route: &Route| {
         let path = match &route.path {
             PathMatch::Exact(_) => (0, Reverse(0)),
@@ -207,7 +208,11 @@ fn precedence(a: &Route, b: &Route) -> Ordering {
         (
             path,
             route.method.is_none(),
-            (Reverse(route.headers.len()), Reverse(route.query.len())),
+            (
+                Reverse(route.headers.len()),
+                route.headers.iter().filter(is_presence).count(),
+                Reverse(route.query.len()),
+            ),
             route.created_ms,
             format!("{namespace}/{name}"),
             kind.to_owned(),

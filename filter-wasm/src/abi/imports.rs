@@ -41,6 +41,13 @@ unsafe extern "C" {
         value: *const u8,
         value_size: usize,
     ) -> u32;
+    fn proxy_replace_header_map_value(
+        map_type: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
     fn proxy_get_property(
         path: *const u8,
         path_size: usize,
@@ -158,6 +165,20 @@ pub(crate) fn add_header(map: MapType, name: &str, value: &str) {
     // SAFETY: Envoy reads both texts during the call alone.
     let _ = unsafe {
         proxy_add_header_map_value(
+            map as u32,
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
+    };
+}
+
+/// Sets a header in place of all of its name.
+pub(crate) fn set_header(map: MapType, name: &str, value: &str) {
+    // SAFETY: as in `add_header`.
+    let _ = unsafe {
+        proxy_replace_header_map_value(
             map as u32,
             name.as_ptr(),
             name.len(),

@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by it")]
 
-use std::{collections::BTreeMap, env, fs, path::PathBuf};
+mod said;
+
+use std::{collections::BTreeMap, env, fs, mem, path::PathBuf, time::Duration};
 
 use wakegate_wire::{Message as _, v1};
 use wasmi::{Caller, Config, Engine, ExternType, Instance, Linker, Module, Store, Val};
+
+pub(crate) use self::said::Reply;
 
 /// The context of the one root.
 pub(crate) const ROOT: i32 = 1;
@@ -36,6 +40,8 @@ struct Host {
     n_streams: u32,
     n_metrics: u32,
     tick_ms: u32,
+    replies: Vec<Reply>,
+    set_headers: Vec<(String, String)>,
 }
 
 impl Envoy {
@@ -89,6 +95,23 @@ impl Envoy {
         });
     }
 
+    /// The control plane changes how this route holds, or says so of a new one.
+    pub(crate) fn set_policy(&mut self, number: usize, policy: v1::Policy) {
+        self.update(v1::Update {
+            routes: vec![v1::Route {
+                policy: Some(policy),
+                ..route(number)
+            }],
+            ..v1::Update::default()
+        });
+    }
+
+    /// So much time passes, with a tick at its end.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.store.data_mut().now += u64::try_from(time.as_nanos()).unwrap();
+        self.call("proxy_on_tick", &[ROOT]);
+    }
+
     fn update(&mut self, update: v1::Update) {
         let update = v1::Update {
             last: true,
@@ -98,12 +121,25 @@ impl Envoy {
         let response = v1::watch_response::Response::Update(update);
         let message = v1::WatchResponse {
             response: Some(response),
-        }
-        .encode_to_vec();
+        };
+        let routes_stream = 1;
+        self.receive(routes_stream, message.encode_to_vec());
+    }
+
+    /// The scaler has taken in all reports so far.
+    pub(crate) fn ack_reports(&mut self) {
+        let message = v1::ReportResponse {
+            acked: u64::MAX,
+            ..v1::ReportResponse::default()
+        };
+        let demand_stream = 2;
+        self.receive(demand_stream, message.encode_to_vec());
+    }
+
+    fn receive(&mut self, stream: i32, message: Vec<u8>) {
         let size = i32::try_from(message.len()).unwrap();
         self.store.data_mut().buffer = message;
-        let routes_stream = 1;
-        self.call("proxy_on_grpc_receive", &[ROOT, routes_stream, size]);
+        self.call("proxy_on_grpc_receive", &[ROOT, stream, size]);
     }
 
     /// The tick that was set last, in milliseconds.
@@ -140,6 +176,16 @@ impl Envoy {
 
     pub(crate) fn forget_calls(&mut self) {
         self.store.data_mut().calls.clear();
+    }
+
+    /// The answers that were sent since this was last asked.
+    pub(crate) fn take_replies(&mut self) -> Vec<Reply> {
+        mem::take(&mut self.store.data_mut().replies)
+    }
+
+    /// The request headers that were set.
+    pub(crate) fn set_headers(&self) -> Vec<(String, String)> {
+        self.store.data().set_headers.clone()
     }
 
     pub(crate) fn fuel_of(&mut self, act: impl FnOnce(&mut Self)) -> u64 {
@@ -189,13 +235,18 @@ fn route(number: usize) -> v1::Route {
             key: format!("service/test/app-{number}"),
             weight: 1,
         }],
-        policy: Some(v1::Policy {
-            hold_timeout_ms: 60_000,
-            max_held: 1_000,
-            no_wake: HEALTH_CHECKERS.map(no_wake).to_vec(),
-            ..v1::Policy::default()
-        }),
+        policy: Some(policy()),
         ..v1::Route::default()
+    }
+}
+
+/// What a route without annotations has.
+pub(crate) fn policy() -> v1::Policy {
+    v1::Policy {
+        hold_timeout_ms: 60_000,
+        max_held: 1_000,
+        no_wake: HEALTH_CHECKERS.map(no_wake).to_vec(),
+        ..v1::Policy::default()
     }
 }
 
@@ -284,6 +335,7 @@ macro_rules! answer {
 fn link(linker: &mut Linker<Host>) {
     link_reads(linker);
     link_streams(linker);
+    said::link(linker);
     answer!(
         linker,
         "proxy_log",
@@ -397,6 +449,4 @@ fn link_streams(linker: &mut Linker<Host>) {
     answer!(linker, "proxy_grpc_cancel", |_call, _token: u32| OK);
     #[rustfmt::skip]
     answer!(linker, "proxy_http_call", |_call, _c: u32, _d: u32, _h: u32, _i: u32, _b: u32, _e: u32, _t: u32, _u: u32, _ms: u32, _token: u32| NOT_FOUND);
-    #[rustfmt::skip]
-    answer!(linker, "proxy_send_local_response", |_call, _s: u32, _d: u32, _e: u32, _b: u32, _c: u32, _h: u32, _i: u32, _grpc: i32| OK);
 }

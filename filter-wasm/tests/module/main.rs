@@ -3,4 +3,5 @@
 
 mod envoy;
 mod hot_path;
+mod stand_ins;
 mod thaw;

@@ -105,9 +105,48 @@ fn route(number: u32, host: &str, path: v1::path_match::Path) -> v1::Route {
                 status: 204,
                 what: Some(v1::no_wake::What::PathPrefix("/healthz".to_owned())),
             }],
+            request_timeout_ms: (number == 1).then_some(700),
+            placeholder: (number != 3).then(|| v1::Placeholder {
+                answer: Some(answer(v1::static_answer::Body::Text("soon".to_owned()))),
+                overflow_only: number != 2,
+            }),
+            static_routes: vec![static_route()],
             ..v1::Policy::default()
         }),
         ..v1::Route::default()
+    }
+}
+
+fn static_route() -> v1::StaticRoute {
+    let file = v1::File {
+        path: "index.html".to_owned(),
+        content_type: Some("text/html".to_owned()),
+        text: "<p>".to_owned(),
+    };
+    let files = v1::Files { files: vec![file] };
+    v1::StaticRoute {
+        requests: vec![v1::RequestMatch {
+            hosts: vec!["*.a.test".to_owned()],
+            path_prefixes: vec!["/a/b".to_owned()],
+            headers: vec![v1::HeaderMatch {
+                name: "x-a".to_owned(),
+                value: Some(v1::header_match::Value::Present(true)),
+            }],
+            ..v1::RequestMatch::default()
+        }],
+        answer: Some(answer(v1::static_answer::Body::ByPath(files))),
+        always: true,
+    }
+}
+
+fn answer(body: v1::static_answer::Body) -> v1::StaticAnswer {
+    v1::StaticAnswer {
+        status: 202,
+        headers: vec![v1::Header {
+            name: "x-b".to_owned(),
+            value: "1".to_owned(),
+        }],
+        body: Some(body),
     }
 }
 
@@ -181,6 +220,29 @@ fn check_lookups(worker: &Worker) -> Result<(), String> {
     Ok(())
 }
 
+/// Envoy is given nothing that it could not send.
+fn check_answer(decision: &Decision) -> Result<(), String> {
+    let status = match decision {
+        Decision::Pass | Decision::PassWithin(_) | Decision::Hold => return Ok(()),
+        Decision::Answer(answer) => answer.render(None, None).status,
+        Decision::Reply(reply) => {
+            let parts = reply.parts();
+            let breaks_line = |text: &str| text.contains(['\r', '\n', '\0']);
+            for (name, value) in parts.headers {
+                let is_wrong = name.is_empty() || name.contains(':');
+                ensure(
+                    !is_wrong && !breaks_line(name) && !breaks_line(value),
+                    || format!("header {name:?} is {value:?}"),
+                )?;
+            }
+            parts.status
+        }
+    };
+    ensure((200..600).contains(&status), || {
+        format!("an answer of {status}")
+    })
+}
+
 /// Some requests come, wait, are let go or answered, and end; then nothing is held any more.
 fn serve(worker: &mut Worker, now: &mut Duration) -> Result<(), String> {
     let routes: Vec<Route> = worker.routes().take(MAX_ASKED).cloned().collect();
@@ -188,12 +250,7 @@ fn serve(worker: &mut Worker, now: &mut Duration) -> Result<(), String> {
     let mut ids = Vec::new();
     for (request, id) in requests.iter().zip(0..) {
         let decision = worker.on_request(*now, RequestId(id), &lookup::Head(request));
-        if let Decision::Answer(answer) = &decision {
-            let rendered = answer.render(None, None);
-            ensure((200..600).contains(&rendered.status), || {
-                format!("an answer of {}", rendered.status)
-            })?;
-        }
+        check_answer(&decision)?;
         ids.push(RequestId(id));
     }
     ensure(worker.n_held() <= 10, || {

@@ -212,6 +212,99 @@ pub struct Policy {
     /// Answer a browser that waited in vain with a page that tries again.
     #[prost(bool, tag = "6")]
     pub waiting_page: bool,
+    /// For how long a request may take, its hold included; none is without end.
+    #[prost(uint64, optional, tag = "7")]
+    pub request_timeout_ms: ::core::option::Option<u64>,
+    /// What is answered in place of a hold.
+    #[prost(message, optional, tag = "8")]
+    pub placeholder: ::core::option::Option<Placeholder>,
+    /// Requests that are answered and not counted, before `no_wake`. The first that matches counts; at most 100.
+    #[prost(message, repeated, tag = "9")]
+    pub static_routes: ::prost::alloc::vec::Vec<StaticRoute>,
+}
+/// The answer to a request whose backend is asleep. It is counted, and wakes the backend.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Placeholder {
+    #[prost(message, optional, tag = "1")]
+    pub answer: ::core::option::Option<StaticAnswer>,
+    /// Hold as long as there is room, and answer only what is beyond.
+    #[prost(bool, tag = "2")]
+    pub overflow_only: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StaticRoute {
+    /// Any of these; empty is every request of the route.
+    #[prost(message, repeated, tag = "1")]
+    pub requests: ::prost::alloc::vec::Vec<RequestMatch>,
+    #[prost(message, optional, tag = "2")]
+    pub answer: ::core::option::Option<StaticAnswer>,
+    /// Answer also when the backend is ready; else the request passes then.
+    #[prost(bool, tag = "3")]
+    pub always: bool,
+}
+/// Those that are all three; empty is everything.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RequestMatch {
+    /// Any of these. `*.example.com` stands for any number of labels.
+    #[prost(string, repeated, tag = "1")]
+    pub hosts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// `*.example.com` stands for one label alone, as in a Route.
+    #[prost(bool, tag = "2")]
+    pub single_label_wildcards: bool,
+    /// Any of these, by whole segments.
+    #[prost(string, repeated, tag = "3")]
+    pub path_prefixes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// All of these.
+    #[prost(message, repeated, tag = "4")]
+    pub headers: ::prost::alloc::vec::Vec<HeaderMatch>,
+}
+/// Sent as it stands. An update with one that Envoy could not send is refused: see wakegate_core::StaticAnswer.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StaticAnswer {
+    /// 200 to 599.
+    #[prost(uint32, tag = "1")]
+    pub status: u32,
+    /// At most 64, of 16 KiB in all.
+    #[prost(message, repeated, tag = "2")]
+    pub headers: ::prost::alloc::vec::Vec<Header>,
+    /// At most 1 MiB in all; none is an empty text.
+    #[prost(oneof = "static_answer::Body", tags = "3, 4")]
+    pub body: ::core::option::Option<static_answer::Body>,
+}
+/// Nested message and enum types in `StaticAnswer`.
+pub mod static_answer {
+    /// At most 1 MiB in all; none is an empty text.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Body {
+        #[prost(string, tag = "3")]
+        Text(::prost::alloc::string::String),
+        #[prost(message, tag = "4")]
+        ByPath(super::Files),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Header {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+}
+/// At most 1,000, the one that a request's path names.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Files {
+    #[prost(message, repeated, tag = "1")]
+    pub files: ::prost::alloc::vec::Vec<File>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct File {
+    /// Decoded, without a leading slash; `index.html` is also that of `/`.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// Where the headers of the answer say none.
+    #[prost(string, optional, tag = "2")]
+    pub content_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "3")]
+    pub text: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NoWake {

@@ -1,16 +1,26 @@
 //! Chunks of an update, until the last one puts them in force.
 
+mod answers;
+
 use std::sync::Arc;
 
 use thiserror::Error;
 use wakegate_core::{Backend, BackendId, Route, RouteId, TableUpdate};
 
+use self::answers::Answers;
 use crate::{DecodeError, v1};
 
 /// Collects the chunks of one update; an update that does not parse is refused whole.
 #[derive(Debug, Default)]
 pub struct Assembler {
-    pending: TableUpdate,
+    pending: Pending,
+    answers: Answers,
+}
+
+/// The chunks so far.
+#[derive(Debug, Default)]
+struct Pending {
+    update: TableUpdate,
     refused: Option<DecodeError>,
     n_chunks: u32,
 }
@@ -31,46 +41,59 @@ impl Assembler {
     /// # Errors
     /// With the last chunk, when any of them held something that does not parse.
     pub fn push(&mut self, chunk: v1::Update) -> Result<Option<TableUpdate>, AssembleError> {
+        let pending = &mut self.pending;
         // Only the first chunk may start afresh; a `full` inside an update would drop its beginning.
-        self.pending.full |= chunk.full && self.n_chunks == 0;
-        self.n_chunks = self.n_chunks.saturating_add(1);
+        pending.update.full |= chunk.full && pending.n_chunks == 0;
+        pending.n_chunks = pending.n_chunks.saturating_add(1);
         let (last, version) = (chunk.last, chunk.version.clone());
-        if self.refused.is_none() {
-            self.refused = self.take_in(chunk).err();
+        if pending.refused.is_none() {
+            pending.refused = pending.take_in(chunk, &mut self.answers).err();
         }
         if !last {
             return Ok(None);
         }
-        let done = std::mem::take(self);
-        match done.refused {
+        let Pending {
+            update, refused, ..
+        } = std::mem::take(&mut self.pending);
+        if !update.routes.is_empty() || !update.removed_routes.is_empty() {
+            self.answers.forget_unused();
+        }
+        match refused {
             Some(source) => Err(AssembleError { version, source }),
-            None => Ok(Some(TableUpdate {
-                version,
-                ..done.pending
-            })),
+            None => Ok(Some(TableUpdate { version, ..update })),
         }
     }
 
-    fn take_in(&mut self, chunk: v1::Update) -> Result<(), DecodeError> {
+    /// Gives up the update that is under way, if one is: its stream is gone.
+    pub fn restart(&mut self) {
+        self.pending = Pending::default();
+    }
+}
+
+impl Pending {
+    fn take_in(&mut self, chunk: v1::Update, answers: &mut Answers) -> Result<(), DecodeError> {
+        let update = &mut self.update;
         for route in chunk.routes {
             let mut route = Route::try_from(route)?;
             // Most routes hold by the same policy: ten thousand copies of it would be the larger
             // part of the table.
-            let before = self.pending.routes.last().map(|route| &route.policy);
+            let before = update.routes.last().map(|route| &route.policy);
             if let Some(policy) = before.filter(|policy| **policy == route.policy) {
                 route.policy = Arc::clone(policy);
+            } else if let Some(policy) = Arc::get_mut(&mut route.policy) {
+                answers.share(policy);
             }
-            self.pending.routes.push(route);
+            update.routes.push(route);
         }
         for backend in chunk.backends {
-            self.pending.backends.push(Backend::try_from(backend)?);
+            update.backends.push(Backend::try_from(backend)?);
         }
         let removed_routes = chunk.removed_routes.iter();
-        self.pending
+        update
             .removed_routes
             .extend(removed_routes.map(|id| RouteId::from(id.as_str())));
         let removed_backends = chunk.removed_backends.iter();
-        self.pending
+        update
             .removed_backends
             .extend(removed_backends.map(|id| BackendId::from(id.as_str())));
         Ok(())

@@ -1,13 +1,13 @@
 //! A route, both ways.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use wakegate_core::{
-    BackendId, ColdStartHeader, HeaderMatch, HostMatch, Key, NoWake, NoWakeMatch, PathMatch,
-    Policy, QueryMatch, Regex, Route, RouteId, Target, ValueMatch,
+    BackendId, HeaderMatch, HostMatch, Key, PathMatch, QueryMatch, Regex, Route, RouteId, Target,
+    ValueMatch,
 };
 
-use super::name;
+use super::{name, policy::to_policy};
 use crate::{DecodeError, v1};
 
 impl From<&Route> for v1::Route {
@@ -46,7 +46,7 @@ impl From<&Route> for v1::Route {
 }
 
 /// As it stands in an object: the wildcard is written out.
-fn host_text(host: &HostMatch) -> String {
+pub(super) fn host_text(host: &HostMatch) -> String {
     match host {
         HostMatch::Exact(host) => host.clone(),
         HostMatch::Suffix(suffix) | HostMatch::SingleLabel(suffix) => format!("*.{suffix}"),
@@ -84,7 +84,11 @@ impl TryFrom<v1::Route> for Route {
     }
 }
 
-fn host_match(of: &str, mut host: String, single_label: bool) -> Result<HostMatch, DecodeError> {
+pub(super) fn host_match(
+    of: &str,
+    mut host: String,
+    single_label: bool,
+) -> Result<HostMatch, DecodeError> {
     name(of, "hosts", &host)?;
     host.make_ascii_lowercase();
     Ok(match host.strip_prefix("*.") {
@@ -126,7 +130,7 @@ impl From<&HeaderMatch> for v1::HeaderMatch {
     }
 }
 
-fn header_match(of: &str, header: v1::HeaderMatch) -> Result<HeaderMatch, DecodeError> {
+pub(super) fn header_match(of: &str, header: v1::HeaderMatch) -> Result<HeaderMatch, DecodeError> {
     let value = match header.value {
         Some(v1::header_match::Value::Exact(value)) => ValueMatch::Exact(value),
         Some(v1::header_match::Value::Regex(pattern)) => ValueMatch::Regex(regex(of, &pattern)?),
@@ -175,82 +179,10 @@ fn to_target(of: &str, target: &v1::Target) -> Result<Target, DecodeError> {
     })
 }
 
-impl From<&Policy> for v1::Policy {
-    fn from(policy: &Policy) -> Self {
-        Self {
-            hold_timeout_ms: u64::try_from(policy.hold_timeout.as_millis()).unwrap_or(u64::MAX),
-            max_held: policy.max_held,
-            overflow_status: u32::from(policy.overflow_status),
-            no_wake: policy.no_wake.iter().map(v1::NoWake::from).collect(),
-            keda_http_header: policy.cold_start_header == ColdStartHeader::KedaHttp,
-            waiting_page: policy.waiting_page,
-        }
-    }
-}
-
-fn to_policy(of: &str, policy: v1::Policy) -> Result<Policy, DecodeError> {
-    let no_wake = policy.no_wake.into_iter().map(|rule| no_wake(of, rule));
-    Ok(Policy {
-        hold_timeout: Duration::from_millis(policy.hold_timeout_ms),
-        max_held: policy.max_held,
-        overflow_status: status(of, "policy.overflow_status", policy.overflow_status, 503)?,
-        no_wake: no_wake.collect::<Result<_, _>>()?,
-        cold_start_header: if policy.keda_http_header {
-            ColdStartHeader::KedaHttp
-        } else {
-            ColdStartHeader::Wakegate
-        },
-        waiting_page: policy.waiting_page,
-    })
-}
-
-/// A status that Envoy can send: it refuses a local reply with anything else.
-fn status(of: &str, field: &'static str, status: u32, default: u16) -> Result<u16, DecodeError> {
-    match u16::try_from(status) {
-        Ok(0) => Ok(default),
-        Ok(status @ 200..=599) => Ok(status),
-        Ok(_) | Err(_) => Err(DecodeError::Value {
-            of: of.to_owned(),
-            field,
-            value: status.to_string(),
-            expected: "a status is 200 to 599",
-        }),
-    }
-}
-
-impl From<&NoWake> for v1::NoWake {
-    fn from(rule: &NoWake) -> Self {
-        let what = match &rule.what {
-            NoWakeMatch::UserAgentPrefix(agent) => {
-                v1::no_wake::What::UserAgentPrefix(agent.clone())
-            }
-            NoWakeMatch::PathPrefix(path) => v1::no_wake::What::PathPrefix(path.clone()),
-            NoWakeMatch::Method(method) => v1::no_wake::What::Method(method.clone()),
-            NoWakeMatch::Header(header) => v1::no_wake::What::Header(header.into()),
-        };
-        Self {
-            what: Some(what),
-            status: u32::from(rule.status),
-        }
-    }
-}
-
-fn no_wake(of: &str, rule: v1::NoWake) -> Result<NoWake, DecodeError> {
-    let what = match rule.what {
-        Some(v1::no_wake::What::UserAgentPrefix(agent)) => NoWakeMatch::UserAgentPrefix(agent),
-        Some(v1::no_wake::What::PathPrefix(path)) => NoWakeMatch::PathPrefix(path),
-        Some(v1::no_wake::What::Method(method)) => NoWakeMatch::Method(method),
-        Some(v1::no_wake::What::Header(header)) => NoWakeMatch::Header(header_match(of, header)?),
-        None => return Err(DecodeError::missing(of, "policy.no_wake.what")),
-    };
-    Ok(NoWake {
-        what,
-        status: status(of, "policy.no_wake.status", rule.status, 200)?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use wakegate_core::{NoWake, NoWakeMatch, Policy};
+
     use super::*;
 
     fn full_route() -> Route {
