@@ -4,6 +4,7 @@
 pub mod annotations;
 mod bounds;
 mod duration;
+mod plain_schema;
 pub mod scaled_object;
 pub mod wake_policy;
 
