@@ -4,11 +4,13 @@
 pub mod annotations;
 mod bounds;
 mod duration;
+mod go_duration;
 mod plain_schema;
 pub mod scaled_object;
 pub mod wake_policy;
 
 pub use self::annotations::{AnnotationError, Overflow, ScaleTarget, Settings};
 pub use self::duration::parse_duration;
+pub use self::go_duration::{GoDuration, GoDurationError};
 pub use self::scaled_object::ScaledObject;
 pub use self::wake_policy::{WakePolicy, WakePolicySpec};
