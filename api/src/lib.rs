@@ -1,10 +1,12 @@
-//! What Wakegate reads from Kubernetes objects by rules of its own: the annotations `wakegate.dev/…`
-//! and the little of KEDA's ScaledObject that matters here. No I/O; the control plane asks.
+//! What Wakegate reads from Kubernetes objects by rules of its own: the annotations `wakegate.dev/…`,
+//! the objects of the KEDA HTTP add-on, and the little of KEDA's ScaledObject that matters here. No I/O; the
+//! control plane asks.
 
 pub mod annotations;
 mod bounds;
 mod duration;
 mod go_duration;
+pub mod http_add_on;
 mod plain_schema;
 pub mod scaled_object;
 pub mod wake_policy;

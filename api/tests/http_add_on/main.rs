@@ -1,0 +1,10 @@
+//! The objects of the KEDA HTTP add-on: their schemas against facts of the add-on's own.
+
+#[cfg(test)] // for the lints: all of it is test code
+mod cel;
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
+mod upstream;
+#[cfg(test)]
+mod yaml;
