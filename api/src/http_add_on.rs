@@ -1,13 +1,15 @@
 //! The objects of the KEDA HTTP add-on: InterceptorRoute and HTTPScaledObject, up to its 1.0.
 //!
 //! The types take every object that the add-on's own schemas take, and the CRDs made of them refuse what
-//! those refuse.
+//! those refuse. Both kinds are read into the same [`Reading`], so that whoever acts on them has one path.
+//! That reading says what is wrong and what cannot be in force, and drops nothing in silence.
 
 mod cold_start;
 mod http_scaled_object;
 mod interceptor_route;
 mod names;
 mod null;
+mod reading;
 mod routing_rule;
 mod scaling_metric;
 mod service;
@@ -23,6 +25,7 @@ pub use self::interceptor_route::{
     InterceptorRoute, InterceptorRouteSpec, InterceptorRouteStatus, InterceptorRouteTimeouts,
 };
 pub use self::names::*;
+pub use self::reading::*;
 pub use self::routing_rule::{HeaderMatch, PathMatch, RoutingRule};
 pub use self::scaling_metric::{
     ConcurrencyTarget, HttpConcurrencyMetric, HttpRateMetric, HttpScalingMetric, RequestRateTarget,
