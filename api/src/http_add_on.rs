@@ -5,6 +5,7 @@
 //! That reading says what is wrong and what cannot be in force, and drops nothing in silence.
 
 mod cold_start;
+mod conditions;
 mod http_scaled_object;
 mod interceptor_route;
 mod names;

@@ -15,6 +15,7 @@ use schemars::transform::RecursiveTransform;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    conditions,
     names::{ORPHAN_SCALED_OBJECT, SKIP_SCALED_OBJECT, YES},
     null,
     routing_rule::HeaderMatch,
@@ -179,7 +180,7 @@ pub struct HttpScaledObjectStatus {
     /// `Ready`.
     #[serde(
         default,
-        deserialize_with = "null::is_empty",
+        deserialize_with = "conditions::of_today",
         skip_serializing_if = "Vec::is_empty"
     )]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]

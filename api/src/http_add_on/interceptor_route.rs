@@ -12,8 +12,9 @@ use schemars::transform::RecursiveTransform;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    cold_start::ColdStartSpec, null, routing_rule::RoutingRule, scaling_metric::ScalingMetric,
-    service::TargetRef, session_persistence::SessionPersistence, static_response::StaticRoute,
+    cold_start::ColdStartSpec, conditions, null, routing_rule::RoutingRule,
+    scaling_metric::ScalingMetric, service::TargetRef, session_persistence::SessionPersistence,
+    static_response::StaticRoute,
 };
 use crate::{GoDuration, plain_schema};
 
@@ -91,7 +92,7 @@ pub struct InterceptorRouteStatus {
     /// `Ready`.
     #[serde(
         default,
-        deserialize_with = "null::is_empty",
+        deserialize_with = "conditions::of_today",
         skip_serializing_if = "Vec::is_empty"
     )]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]

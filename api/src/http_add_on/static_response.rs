@@ -39,7 +39,7 @@ pub struct StaticResponse {
     /// Its headers.
     #[serde(
         default,
-        deserialize_with = "null::is_empty",
+        deserialize_with = "null::is_left_out",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub headers: BTreeMap<String, String>,

@@ -251,3 +251,19 @@ status:
     assert_eq!(status.target_service.as_deref(), Some("a:80"));
     assert_eq!(status.conditions[0].type_, "Ready");
 }
+
+#[test]
+fn conditions_of_older_add_ons_do_not_keep_an_object_from_being_read() {
+    let object: HttpScaledObject = yaml::read(
+        "apiVersion: http.keda.sh/v1alpha1
+kind: HTTPScaledObject
+metadata: {name: a}
+spec: {scaleTargetRef: {service: a, port: 80}}
+status:
+  conditions:
+  - {type: Ready, status: 'True', reason: HTTPScaledObjectIsReady, timestamp: '2024-01-02T03:04:05Z'}
+",
+    );
+    assert!(object.spec.read().is_ok());
+    assert_eq!(object.status.unwrap().conditions, []);
+}

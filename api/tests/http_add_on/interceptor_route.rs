@@ -145,6 +145,10 @@ fn a_null_is_what_is_not_said() {
     let reading = read("  rules:\n  staticRoutes:\n  timeouts: {readiness: null}\n");
     assert_eq!(reading.requests, []);
     assert_eq!(reading.timeouts, Timeouts::default());
+    let reading =
+        read("  coldStart: {placeholder: {response: {body: null, headers: {a: null, b: c}}}}\n");
+    let headers = reading.cold_start.placeholder.unwrap().headers;
+    assert_eq!(headers, BTreeMap::from([("b".to_owned(), "c".to_owned())]));
 }
 
 #[test]
