@@ -19,7 +19,7 @@ use schemars::transform::RecursiveTransform;
 use serde::{Deserialize, Serialize};
 
 use self::schema::{DurationWithin, NumberWithin};
-use crate::bounds;
+use crate::{bounds, plain_schema};
 
 pub use self::rules::{FieldError, MAX_TARGETS, NoWakeRequest, NoWakeRule, Rules, ThawRules};
 pub use self::status::{AncestorRef, PolicyAncestor, WakePolicyStatus};
@@ -49,7 +49,7 @@ const MAX_NAME: usize = 253;
     derive = "PartialEq"
 )]
 #[serde(rename_all = "camelCase")]
-#[schemars(transform = RecursiveTransform(schema::plain))]
+#[schemars(transform = RecursiveTransform(plain_schema::plain))]
 #[x_kube(validation = Rule::new(
     "!has(self.scale) || self.targetRefs.all(it, it.kind == 'Service' && !has(it.sectionName))"
 ).message(

@@ -1,22 +1,25 @@
-//! The checked-in CRD is what the Rust types say today. `just gen` sets `WAKEGATE_GEN` and rewrites it.
+//! The checked-in CRDs are what the Rust types say today. `just gen` sets `WAKEGATE_GEN` and rewrites them.
 
 use std::{error::Error, fs, path::Path};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use serde_json::Value;
-use wakegate_api::WakePolicy;
+use wakegate_api::{
+    WakePolicy,
+    http_add_on::{InterceptorRoute, http_scaled_object_crd},
+};
 
-const HEADER: &str = "# Generated from api/src/wake_policy.rs: change it there and run `just gen`.";
-
-fn generate(crd: &CustomResourceDefinition) -> Result<String, Box<dyn Error>> {
+fn generate(crd: &CustomResourceDefinition, source: &str) -> Result<String, Box<dyn Error>> {
     let mut value = serde_json::to_value(crd)?;
     make_whole(&mut value);
     // Whether other crates have serde_json keep the order of insertion or not.
     value.sort_all_objects();
     let options = serde_saphyr::ser_options! { folded_wrap_chars: 120 };
     let yaml = serde_saphyr::to_string_with_options(&value, options)?;
-    Ok(format!("{HEADER}\n{yaml}"))
+    Ok(format!(
+        "# Generated from api/src/{source}: change it there and run `just gen`.\n{yaml}"
+    ))
 }
 
 /// Bounds are floats in `k8s-openapi`. The API server gives `1.0` back as `1`, which tools that compare the
@@ -34,22 +37,31 @@ fn make_whole(value: &mut Value) {
     }
 }
 
-#[test]
 #[expect(clippy::disallowed_methods, reason = "a test has no Args")]
-fn the_crd_is_current() {
-    let target = Path::new("../deploy/base/crds/wakepolicies.wakegate.dev.yaml");
-    let crd = WakePolicy::crd();
-    let generated = generate(&crd).unwrap();
+fn check(crd: &CustomResourceDefinition, source: &str) -> Result<(), Box<dyn Error>> {
+    let name = crd.metadata.name.as_deref().unwrap_or_default();
+    let target = Path::new("../deploy/base/crds").join(format!("{name}.yaml"));
+    let generated = generate(crd, source)?;
     // Long rules are folded: they must come back as they were.
-    let read: CustomResourceDefinition = serde_saphyr::from_str(&generated).unwrap();
-    assert_eq!(read, crd);
+    let read: CustomResourceDefinition = serde_saphyr::from_str(&generated)?;
+    assert_eq!(read, *crd);
     if std::env::var("WAKEGATE_GEN").is_ok() {
-        fs::write(target, generated).unwrap();
+        fs::write(target, generated)?;
     } else {
         assert!(
-            fs::read_to_string(target).is_ok_and(|current| current == generated),
+            fs::read_to_string(&target).is_ok_and(|current| current == generated),
             "{} is stale: run `just gen`",
             target.display()
         );
     }
+    Ok(())
+}
+
+#[test]
+fn the_crds_are_current() {
+    check(&WakePolicy::crd(), "wake_policy.rs").unwrap();
+    let source = "http_add_on/interceptor_route.rs";
+    check(&InterceptorRoute::crd(), source).unwrap();
+    let source = "http_add_on/http_scaled_object.rs";
+    check(&http_scaled_object_crd(), source).unwrap();
 }

@@ -148,7 +148,7 @@ pub(crate) fn scale_target(text: &str) -> Result<ScaleTarget, Expected> {
 }
 
 /// The name that differs in the fewest letters, if that is at most a third of them.
-pub(super) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
         .map(|known| (distance(name, known), *known))

@@ -1,12 +1,11 @@
-//! What the schema of the CRD takes beyond single attributes: durations with bounds, patterns, and the ways
-//! in which the API server differs from JSON Schema.
+//! What the schema of the CRD takes beyond single attributes: durations with bounds, and patterns.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use schemars::Schema;
 use schemars::transform::Transform;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Gateway API's (GEP-2257), as `parse_duration` reads it.
 const DURATION: &str = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
@@ -55,44 +54,6 @@ impl Transform for NumberWithin {
 fn validate(schema: &mut Schema, rule: &str, message: &str) {
     let rules = json!([{ "rule": rule, "message": message }]);
     schema.insert("x-kubernetes-validations".to_owned(), rules);
-}
-
-/// Makes a schema plain enough for the API server.
-///
-/// What may be missing is not `null` as well, so that `has()` in a rule says that there is a value; the API
-/// server drops a `null` where none may be. It knows no unsigned formats, and would warn of each.
-pub(super) fn plain(schema: &mut Schema) {
-    let Some(fields) = schema.as_object_mut() else {
-        return;
-    };
-    if let Some(Value::Array(types)) = fields.get_mut("type") {
-        types.retain(|it| it != "null");
-        if let [one] = types.as_slice() {
-            let one = one.clone();
-            fields.insert("type".to_owned(), one);
-        }
-    }
-    if let Some(Value::Array(any)) = fields.get_mut("anyOf") {
-        any.retain(|it| it.get("type").is_none_or(|it| it != "null"));
-        if let [Value::Object(one)] = any.as_slice() {
-            let one = one.clone();
-            fields.remove("anyOf");
-            // The field's own description counts before its type's.
-            for (name, value) in one {
-                fields.entry(name).or_insert(value);
-            }
-        }
-    }
-    if let Some(format) = fields.get_mut("format")
-        && (format == "uint16" || format == "uint32")
-    {
-        *format = "int32".into();
-    }
-    if fields.contains_key("enum") {
-        // The bounds of the Rust type say less.
-        fields.remove("minimum");
-        fields.remove("maximum");
-    }
 }
 
 /// As Go writes a duration, in its largest whole unit.

@@ -5,12 +5,12 @@ use kube::KubeSchema;
 use schemars::transform::RecursiveTransform;
 use serde::{Deserialize, Serialize};
 
-use super::schema;
+use crate::plain_schema;
 
 /// What became of a policy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(transform = RecursiveTransform(schema::plain))]
+#[schemars(transform = RecursiveTransform(plain_schema::plain))]
 pub struct WakePolicyStatus {
     /// For each target, at most 16.
     #[serde(default)]
