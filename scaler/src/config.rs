@@ -9,7 +9,8 @@ use wakegate_runtime::LogArgs;
 /// Adds up what all Wakegate filters see, and answers KEDA as an external scaler
 ///
 /// A ScaledObject reaches it with a trigger of type external-push whose metadata has scalerAddress and
-/// one of workload, service, httpRoute, ingress, wakePolicy, interceptorRoute, httpScaledObject.
+/// one of workload, service, httpRoute, grpcRoute, ingress, wakePolicy, interceptorRoute,
+/// httpScaledObject.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "wakegate-scaler", version)]
 pub struct Args {

@@ -9,15 +9,19 @@ use super::Workload;
 use crate::Key;
 
 /// The keys of a trigger's metadata that may name a workload.
-pub const TRIGGER_KINDS: [&str; 7] = [
+pub const TRIGGER_KINDS: [&str; 8] = [
     "workload",
     "service",
     "httpRoute",
+    "grpcRoute",
     "ingress",
     "wakePolicy",
-    "interceptorRoute",
-    "httpScaledObject",
+    INTERCEPTOR_ROUTE,
+    HTTP_SCALED_OBJECT,
 ];
+
+const INTERCEPTOR_ROUTE: &str = "interceptorRoute";
+const HTTP_SCALED_OBJECT: &str = "httpScaledObject";
 
 /// Names that an error lists at most: it ends up in a condition of a ScaledObject.
 const MAX_NAMES: usize = 10;
@@ -92,7 +96,9 @@ impl Book {
         changed
     }
 
-    /// The workload that a trigger's metadata means in `namespace`.
+    /// The workload that a trigger's metadata means in `namespace`. Beside an InterceptorRoute an
+    /// HTTPScaledObject is not looked at, as with the KEDA HTTP Add-on: a move from one to the other
+    /// may have left the name of an object that is gone.
     ///
     /// # Errors
     /// When it names none, one that is not known, or several that differ.
@@ -101,9 +107,12 @@ impl Book {
         namespace: &str,
         metadata: &HashMap<String, String>,
     ) -> Result<&Arc<Workload>, BookError> {
+        let named = |kind| metadata.get(kind).filter(|name: &&String| !name.is_empty());
+        let is_moved = named(INTERCEPTOR_ROUTE).is_some();
         let mut found: Option<(&str, &Arc<Workload>)> = None;
         for kind in TRIGGER_KINDS {
-            let Some(name) = metadata.get(kind).filter(|name| !name.is_empty()) else {
+            let Some(name) = named(kind).filter(|_| !(is_moved && kind == HTTP_SCALED_OBJECT))
+            else {
                 continue;
             };
             let workload = self.find(namespace, kind, name)?;

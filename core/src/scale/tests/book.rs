@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{super::Book, workload};
+use super::{
+    super::{Alias, Book, TRIGGER_KINDS},
+    workload,
+};
 
 fn resolve(book: &Book, namespace: &str, metadata: &[(&str, &str)]) -> Result<String, String> {
     let metadata: HashMap<String, String> = metadata
@@ -71,7 +74,64 @@ fn a_trigger_finds_its_workload_by_any_alias_in_its_namespace() {
         &[("pollingInterval", "15")],
         Err(
             "the trigger's metadata names no workload: give one of workload, service, httpRoute, \
-             ingress, wakePolicy, interceptorRoute, httpScaledObject",
+             grpcRoute, ingress, wakePolicy, interceptorRoute, httpScaledObject",
+        ),
+    );
+}
+
+#[test]
+fn every_kind_of_name_finds_its_workload() {
+    for kind in TRIGGER_KINDS {
+        let mut web = workload("web", &["a"]);
+        web.aliases = vec![Alias {
+            kind: kind.to_owned(),
+            name: "front".to_owned(),
+        }];
+        let mut book = Book::default();
+        book.replace(vec![web]);
+        let found = resolve(&book, "shop", &[(kind, "front")]);
+        assert_eq!(found, Ok("shop/Deployment/web".to_owned()), "{kind}");
+    }
+    let pushed_by_the_control_plane = ["workload", "service", "httpRoute", "grpcRoute", "ingress"];
+    for kind in pushed_by_the_control_plane {
+        assert!(TRIGGER_KINDS.contains(&kind), "{kind}");
+    }
+}
+
+#[test]
+fn an_interceptor_route_counts_before_an_http_scaled_object_and_before_nothing_else() {
+    let named = |kind: &str, name: &str, key: &str| {
+        let mut workload = workload(name, &[key]);
+        workload.aliases.push(Alias {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+        });
+        workload
+    };
+    let mut book = Book::default();
+    book.replace(vec![
+        named("interceptorRoute", "new", "a"),
+        named("httpScaledObject", "old", "b"),
+    ]);
+    let check = |metadata: &[(&str, &str)], expected: Result<&str, &str>| {
+        let found = resolve(&book, "shop", metadata);
+        let found = found.as_ref().map(String::as_str).map_err(String::as_str);
+        assert_eq!(found, expected, "{metadata:?}");
+    };
+    let new = Ok("shop/Deployment/new");
+    let route = ("interceptorRoute", "new");
+    check(&[route, ("httpScaledObject", "old")], new);
+    check(&[route, ("httpScaledObject", "gone")], new);
+    check(&[route, ("interceptorTargetPendingRequests", "5")], new);
+    check(&[route, ("service", "new")], new);
+    check(
+        &[("httpScaledObject", "old"), ("interceptorRoute", "")],
+        Ok("shop/Deployment/old"),
+    );
+    check(
+        &[route, ("service", "old")],
+        Err(
+            "the trigger's metadata names service and interceptorRoute, which are different workloads",
         ),
     );
 }
