@@ -39,7 +39,7 @@ const MEAN_WINDOW: Duration = Duration::from_secs(15);
 const MIN_HORIZON: Duration = Duration::from_mins(1);
 
 /// What is remembered at most; a longer window is answered as this one.
-const MAX_HORIZON: Duration = Duration::from_mins(10);
+pub(crate) const MAX_HORIZON: Duration = Duration::from_mins(10);
 
 /// How often idle keys give their history back. Nothing depends on it but memory.
 const SWEEP: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ mod tests;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::{Key, Ledger};
+use crate::{Key, Ledger, ledger::MAX_HORIZON};
 
 pub use self::book::{Book, BookError, TRIGGER_KINDS};
 pub use self::push::{Push, Say, View};
@@ -27,6 +27,10 @@ const DEFAULT_CONCURRENCY: f64 = 100.0;
 /// The divisor of a rate while the ledger is younger than its window: less makes the first requests after
 /// a restart of the scaler look like a flood.
 const MIN_RATE_WINDOW: Duration = Duration::from_secs(15);
+
+/// The shortest window of a rate: workers report each second, and a report would fall into a shorter one whole
+/// or not at all.
+const SHORTEST_RATE_WINDOW: Duration = Duration::from_secs(1);
 
 /// What KEDA scales, and whose demand counts for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +67,7 @@ pub struct Targets {
     pub concurrency: Option<f64>,
     /// Requests in each `rate_granularity`.
     pub rate: Option<f64>,
-    /// What the rate is averaged over.
+    /// What the rate is averaged over: more than 10 min as 10 min, less than 1 s as 1 s.
     pub rate_window: Duration,
     /// What the rate is given per.
     pub rate_granularity: Duration,
@@ -253,6 +257,8 @@ fn rate(ledger: &Ledger, keys: &[Key], targets: &Targets, now: Duration) -> f64 
         rate_granularity,
         ..
     } = *targets;
+    // Divided by no more than what is remembered, and by no less than what is told apart.
+    let rate_window = rate_window.clamp(SHORTEST_RATE_WINDOW, MAX_HORIZON);
     let heard = ledger.heard_for(now).max(MIN_RATE_WINDOW).min(rate_window);
     let n_granules = heard.as_secs_f64() / rate_granularity.as_secs_f64();
     if n_granules > 0.0 && n_granules.is_finite() {

@@ -188,3 +188,56 @@ fn a_window_is_the_polling_interval_and_five_seconds() {
     assert_eq!(active_window(NonZeroU32::new(15)), secs(20));
     assert_eq!(active_window(None), secs(35));
 }
+
+#[test]
+fn a_rate_is_right_whatever_its_window_and_granularity() {
+    let mut ledger = ledger(secs(0), &["a"], &[]);
+    let mut web = workload("web", &["a"]);
+    let worker = Instance {
+        proxy: "edge".into(),
+        worker: 0,
+        boot_id: 99_000,
+    };
+    ledger.remember(secs(3_600));
+    let n_secs = 4_000;
+    for second in 1..=n_secs {
+        let now = secs(100 + second);
+        let count = KeyReport {
+            key: "a".into(),
+            held: 0,
+            running: 0,
+            started: second * 10,
+            ended: second * 10,
+            shed: 0,
+            integral_ms: 0,
+        };
+        let report = Report {
+            sequence: 1 + second,
+            now,
+            keys: vec![count],
+            ..Report::default()
+        };
+        ledger.apply(now, &worker, report).unwrap();
+    }
+    let mut check = |window: Duration, granularity: Duration, expected: f64| {
+        web.targets.rate_window = window;
+        web.targets.rate_granularity = granularity;
+        let Scale::Active(reading) = ask(&ledger, &web, secs(100 + n_secs)) else {
+            panic!("active");
+        };
+        let error = (reading.rate / expected - 1.0).abs();
+        assert!(error < 1e-3, "{window:?} {granularity:?}: {}", reading.rate);
+    };
+    let ms = Duration::from_millis;
+    check(secs(60), secs(1), 10.0);
+    check(secs(60), ms(500), 5.0);
+    check(secs(60), ms(1), 0.01);
+    check(secs(60), ms(1_500), 15.0);
+    check(secs(10), secs(60), 600.0);
+    check(secs(600), secs(1), 10.0);
+    // Shorter than the time between two reports.
+    check(ms(100), secs(1), 10.0);
+    // Longer than what is remembered.
+    check(secs(2_001), secs(1), 10.0);
+    check(secs(3_600), secs(10), 100.0);
+}
