@@ -53,6 +53,10 @@ pub struct Args {
     )]
     pub settling_secs: u64,
 
+    /// Serve the metrics of the KEDA HTTP Add-on as well, under its names, for its kinds of objects
+    #[arg(long, env = "WAKEGATE_HTTP_ADD_ON_METRICS")]
+    pub http_add_on_metrics: bool,
+
     /// Seconds that streams get to end when the scaler is told to stop
     #[arg(
         long,
@@ -82,6 +86,8 @@ pub struct Config {
     pub address_file: Option<PathBuf>,
     /// How long nothing is called idle.
     pub settling: Duration,
+    /// Whether the metrics of the KEDA HTTP Add-on are served.
+    pub http_add_on_metrics: bool,
     /// How long a drain may take.
     pub drain_limit: Duration,
 }
@@ -95,6 +101,7 @@ impl From<Args> for Config {
             admin_listen: args.admin_listen,
             address_file: args.address_file,
             settling: Duration::from_secs(args.settling_secs),
+            http_add_on_metrics: args.http_add_on_metrics,
             drain_limit: Duration::from_secs(args.drain_limit_secs),
         }
     }

@@ -24,7 +24,11 @@ use prometheus_client::registry::Registry;
 use tokio::time::{MissedTickBehavior, interval};
 use wakegate_runtime::{AddressFile, Clients, Readiness, Tasks, admin, listen};
 
-use self::{metrics::Metrics, routes::Subscriber, state::State};
+use self::{
+    metrics::{AddOnMetrics, Metrics},
+    routes::Subscriber,
+    state::State,
+};
 
 pub use self::config::{Args, Config};
 
@@ -63,11 +67,19 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
         admin_listen,
         address_file,
         settling,
+        http_add_on_metrics,
         drain_limit: _,
     } = config;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let state = Arc::new(State::new(settling, metrics));
+    let state = State::new(settling, metrics);
+    let state = if http_add_on_metrics {
+        let state = Arc::new(state.with_add_on());
+        AddOnMetrics::register(&mut registry, Arc::clone(&state));
+        state
+    } else {
+        Arc::new(state)
+    };
     let readiness = Readiness::default();
     let table = readiness.latch("first table from the control plane");
 

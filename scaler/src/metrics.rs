@@ -1,5 +1,7 @@
 //! Every metric of this process: name, labels and help text. All labels come from closed sets.
 
+mod add_on;
+
 use std::time::Duration;
 
 use prometheus_client::{
@@ -14,6 +16,8 @@ use prometheus_client::{
 };
 use tonic::Code;
 use wakegate_runtime::Refusals;
+
+pub(crate) use self::add_on::AddOnMetrics;
 
 /// The metrics of a scaler. A clone is a handle to the same.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! What all parts share: the ledger, the workloads, and who waits for news of which workload.
 
+mod add_on;
+mod look;
 mod signals;
 mod trigger;
 
@@ -10,19 +12,23 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use thiserror::Error;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wakegate_core::{
-    Applied, Book, BookError, Instance, Key, Ledger, LedgerError, Metric, Question, Report, Scale,
-    Unknown, Workload, scale,
+    Applied, Book, BookError, Instance, Key, Ledger, LedgerError, Metric, Question, Report,
+    Workload, scale,
 };
 
-use self::signals::Signals;
+use self::{
+    add_on::{AddOn, Part},
+    signals::Signals,
+};
 use crate::metrics::Metrics;
 
+pub(crate) use self::add_on::Object;
+pub(crate) use self::look::{Look, Refusal};
 pub(crate) use self::signals::News;
-pub(crate) use self::trigger::{Trigger, TriggerError};
+pub(crate) use self::trigger::Trigger;
 
 /// ScaledObjects whose stream was ended once already. Beyond, none is ended any more.
 const MAX_RESET: usize = 100_000;
@@ -33,6 +39,8 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
     started: Instant,
     inner: Mutex<Inner>,
+    /// Where the add-on's metrics are served. Locked alone or after `inner`.
+    add_on: Option<Mutex<AddOn>>,
     /// Fires when the first table came.
     loaded: CancellationToken,
 }
@@ -48,30 +56,6 @@ struct Inner {
     reset: HashSet<(String, String)>,
 }
 
-/// What is known for a trigger.
-#[derive(Debug)]
-pub(crate) struct Look {
-    pub(crate) workload: Arc<Workload>,
-    pub(crate) scale: Scale,
-    /// Made of the trigger alone, because there is no table yet: other keys of the workload are missing.
-    is_provisional: bool,
-}
-
-/// Why KEDA gets no answer.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub(crate) enum Refusal {
-    #[error("the scaler has no table from the control plane yet")]
-    NoTable,
-    #[error(transparent)]
-    Unknown(#[from] Unknown),
-    #[error(transparent)]
-    Book(#[from] BookError),
-    #[error(transparent)]
-    Trigger(#[from] TriggerError),
-    #[error("there is no metric {name:?}; there are {known}")]
-    NoMetric { name: String, known: String },
-}
-
 impl State {
     pub(crate) fn new(settling: Duration, metrics: Metrics) -> Self {
         Self {
@@ -84,8 +68,16 @@ impl State {
                 signals: HashMap::new(),
                 reset: HashSet::new(),
             }),
+            add_on: None,
             loaded: CancellationToken::new(),
         }
+    }
+
+    /// Counts for the objects of the KEDA HTTP Add-on too.
+    #[must_use]
+    pub(crate) fn with_add_on(mut self) -> Self {
+        self.add_on = Some(Mutex::default());
+        self
     }
 
     /// The time that the ledger goes by: since the start.
@@ -99,6 +91,10 @@ impl State {
         instance: &Instance,
         report: Report,
     ) -> Result<Applied, LedgerError> {
+        let part = self
+            .add_on
+            .as_ref()
+            .map(|add_on| (add_on, Part::of(&report)));
         let now = self.now();
         let mut inner = self.inner.lock();
         let applied = inner.ledger.apply(now, instance, report)?;
@@ -107,6 +103,10 @@ impl State {
         }
         for key in &applied.touched {
             inner.tell(key, now, false);
+        }
+        drop(inner);
+        if let Some((add_on, part)) = part.filter(|_| applied.taken) {
+            add_on.lock().count(now, instance, part);
         }
         Ok(applied)
     }
@@ -131,6 +131,10 @@ impl State {
         self.metrics.workers.set(gauge(inner.ledger.n_live(now)));
         self.metrics.keys.set(gauge(inner.ledger.n_keys()));
         self.metrics.workloads.set(gauge(inner.book.len()));
+        drop(inner);
+        if let Some(add_on) = &self.add_on {
+            add_on.lock().age(now);
+        }
     }
 
     /// Takes in what the control plane says of workloads.
@@ -146,6 +150,9 @@ impl State {
         let Inner { ledger, book, .. } = &mut *inner;
         if book.digest() != digest {
             ledger.expect_table(book.keys());
+            if let Some(add_on) = &self.add_on {
+                add_on.lock().expect(book.keys());
+            }
         }
         if inner.is_loaded {
             for id in changed {
@@ -199,6 +206,21 @@ impl State {
         inner.signals.entry(id.to_owned()).or_default().listen(id)
     }
 
+    /// The objects of the add-on, each with the number of its requests under way.
+    pub(crate) fn add_on_objects(&self) -> Vec<(Arc<Object>, u64)> {
+        let add_on = self.add_on.as_ref();
+        let objects = add_on.map(|add_on| add_on.lock().objects());
+        let under_way = |keys: &[Key]| {
+            // For one object at a time: thousands of workers have numbers for each, and reports wait.
+            let in_flight = self.inner.lock().ledger.in_flight(keys, self.now());
+            in_flight.held + in_flight.running
+        };
+        let objects = objects.into_iter().flatten();
+        objects
+            .map(|known| (known.object, under_way(&known.keys)))
+            .collect()
+    }
+
     /// Returns when there is a table.
     pub(crate) async fn loaded(&self) {
         self.loaded.cancelled().await;
@@ -213,17 +235,6 @@ impl State {
     /// The stream of this ScaledObject was ended.
     pub(crate) fn did_reset(&self, trigger: &Trigger) {
         self.inner.lock().reset.insert(trigger.scaled_object());
-    }
-}
-
-impl Look {
-    /// What KEDA is told, or why nothing.
-    pub(crate) fn answer(self) -> Result<Scale, Refusal> {
-        match self.scale {
-            Scale::Unknown(unknown) => Err(unknown.into()),
-            Scale::Idle(_) if self.is_provisional => Err(Refusal::NoTable),
-            scale @ (Scale::Idle(_) | Scale::Active(_)) => Ok(scale),
-        }
     }
 }
 

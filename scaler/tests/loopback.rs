@@ -1,6 +1,12 @@
 //! A whole scaler over real loopback gRPC: workers on one side, KEDA on the other, a control plane behind.
 
 #[cfg(test)] // for the lints: all of it is test code
+#[path = "loopback/add_on.rs"]
+mod add_on;
+#[cfg(test)]
+#[path = "loopback/add_on_metrics.rs"]
+mod add_on_metrics;
+#[cfg(test)]
 #[path = "loopback/control_plane.rs"]
 mod control_plane;
 #[cfg(test)]
@@ -15,3 +21,6 @@ mod life;
 #[cfg(test)]
 #[path = "loopback/reports.rs"]
 mod reports;
+#[cfg(test)]
+#[path = "loopback/worker.rs"]
+mod worker;

@@ -2,13 +2,11 @@
 
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
-use tokio::{sync::mpsc, time::Instant};
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Code, Status, Streaming,
     transport::{Channel, Endpoint},
 };
-use wakegate_core::{Alias, Key, KeyReport, Report, Targets, Workload};
+use wakegate_core::{Alias, Key, KeyReport, Targets, Workload};
 use wakegate_runtime::Tasks;
 use wakegate_scaler::{Addresses, Config, start};
 use wakegate_wire::{
@@ -16,16 +14,13 @@ use wakegate_wire::{
         GetMetricsRequest, IsActiveResponse, ScaledObjectRef,
         external_scaler_client::ExternalScalerClient,
     },
-    v1::{self, ReportRequest, ReportResponse, demand_client::DemandClient},
+    v1,
 };
 
-use crate::control_plane::ControlPlane;
+use crate::{control_plane::ControlPlane, worker::Worker};
 
 /// The longest that anything in these tests may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
-
-/// When workers boot, by their own clock.
-const BOOT_MS: u64 = 1_800_000_000_000;
 
 /// A scaler with a control plane of its own.
 pub(crate) struct Bench {
@@ -39,21 +34,16 @@ pub(crate) struct Scaler {
     pub(crate) keda: ExternalScalerClient<Channel>,
 }
 
-/// One filter VM.
-pub(crate) struct Worker {
-    requests: mpsc::Sender<ReportRequest>,
-    pub(crate) acks: Streaming<ReportResponse>,
-    sequence: u64,
-    boot_ms: u64,
-    booted: Instant,
-    table: Vec<Key>,
-}
-
 impl Bench {
     /// A scaler that knows the workload `web`.
     pub(crate) async fn start() -> Self {
-        let control_plane = ControlPlane::start(table("v1", &[web()])).await;
-        let scaler = Scaler::start(control_plane.addr).await;
+        Self::of(&[web()], false).await
+    }
+
+    /// A scaler that knows these workloads, and may serve the add-on's metrics.
+    pub(crate) async fn of(workloads: &[Workload], http_add_on_metrics: bool) -> Self {
+        let control_plane = ControlPlane::start(table("v1", workloads)).await;
+        let scaler = Scaler::start_with(control_plane.addr, http_add_on_metrics).await;
         let bench = Self {
             scaler,
             control_plane,
@@ -74,6 +64,10 @@ impl Bench {
 
 impl Scaler {
     pub(crate) async fn start(control_plane: SocketAddr) -> Self {
+        Self::start_with(control_plane, false).await
+    }
+
+    async fn start_with(control_plane: SocketAddr, http_add_on_metrics: bool) -> Self {
         let tasks = Tasks::default();
         let any = "127.0.0.1:0".parse().unwrap();
         let config = Config {
@@ -83,6 +77,7 @@ impl Scaler {
             admin_listen: any,
             address_file: None,
             settling: Duration::ZERO,
+            http_add_on_metrics,
             drain_limit: DEADLINE,
         };
         let addresses = start(config, &tasks).await.unwrap();
@@ -106,8 +101,16 @@ impl Scaler {
     }
 
     pub(crate) async fn metric(&self, name: &str) -> Result<(i64, f64), Status> {
+        self.metric_of(WEB, name).await
+    }
+
+    pub(crate) async fn metric_of(
+        &self,
+        metadata: &[(&str, &str)],
+        name: &str,
+    ) -> Result<(i64, f64), Status> {
         let request = GetMetricsRequest {
-            scaled_object_ref: Some(object(WEB)),
+            scaled_object_ref: Some(object(metadata)),
             metric_name: name.to_owned(),
         };
         let answer = self.keda.clone().get_metrics(request).await?.into_inner();
@@ -119,12 +122,13 @@ impl Scaler {
     }
 
     pub(crate) async fn stream(&self) -> Streaming<IsActiveResponse> {
-        self.keda
-            .clone()
-            .stream_is_active(object(WEB))
-            .await
-            .unwrap()
-            .into_inner()
+        self.stream_of(WEB).await
+    }
+
+    pub(crate) async fn stream_of(&self, metadata: &[(&str, &str)]) -> Streaming<IsActiveResponse> {
+        let mut keda = self.keda.clone();
+        let answers = keda.stream_is_active(object(metadata)).await;
+        answers.unwrap().into_inner()
     }
 
     /// Opens a report stream and has its first report acked.
@@ -132,114 +136,6 @@ impl Scaler {
         let mut worker = Worker::connect(self, 1).await;
         worker.report(true, keys).await;
         worker
-    }
-}
-
-impl Worker {
-    /// A worker that boots now, and whose first report will have this number.
-    pub(crate) async fn connect(scaler: &Scaler, sequence: u64) -> Self {
-        let (requests, acks) = Self::open(scaler).await;
-        let table = vec![Key::service("shop", "web")];
-        let (boot_ms, booted) = (BOOT_MS, Instant::now());
-        Self {
-            requests,
-            acks,
-            sequence: sequence - 1,
-            boot_ms,
-            booted,
-            table,
-        }
-    }
-
-    /// The same worker on a new stream.
-    pub(crate) async fn reconnect(self, scaler: &Scaler) -> Self {
-        let (requests, acks) = Self::open(scaler).await;
-        Self {
-            requests,
-            acks,
-            ..self
-        }
-    }
-
-    async fn open(scaler: &Scaler) -> (mpsc::Sender<ReportRequest>, Streaming<ReportResponse>) {
-        let (requests, receiver) = mpsc::channel(4);
-        let mut client = DemandClient::new(channel(scaler.addresses.grpc).await);
-        let acks = client.report(ReceiverStream::new(receiver)).await.unwrap();
-        (requests, acks.into_inner())
-    }
-
-    /// Makes it a worker that has lived for an hour.
-    pub(crate) fn aged(mut self) -> Self {
-        self.boot_ms -= 3_600_000;
-        self
-    }
-
-    /// Gives it another table than that of the control plane.
-    pub(crate) fn know(&mut self, keys: &[&str]) {
-        self.table = keys.iter().map(|key| Key::from(*key)).collect();
-    }
-
-    /// Reports, and waits for the ack.
-    pub(crate) async fn report(&mut self, full: bool, keys: &[KeyReport]) -> ReportResponse {
-        self.sequence += 1;
-        let ack = self.send(full, keys, false).await;
-        if ack.wants_keys {
-            self.sequence += 1;
-            self.send(false, &[], true).await;
-        }
-        ack
-    }
-
-    pub(crate) async fn send(
-        &mut self,
-        full: bool,
-        keys: &[KeyReport],
-        names_keys: bool,
-    ) -> ReportResponse {
-        self.say(self.request(full, keys, names_keys)).await;
-        let sequence = self.sequence;
-        loop {
-            let ack = self.ack().await.unwrap().expect("an ack");
-            if ack.acked >= sequence {
-                return ack;
-            }
-        }
-    }
-
-    pub(crate) fn request(
-        &self,
-        full: bool,
-        keys: &[KeyReport],
-        names_keys: bool,
-    ) -> ReportRequest {
-        let report = Report {
-            sequence: self.sequence,
-            full,
-            now: Duration::from_millis(BOOT_MS) + self.booted.elapsed(),
-            known_digest: self
-                .table
-                .iter()
-                .fold(0, |sum, key| sum.wrapping_add(key.digest())),
-            known_keys: names_keys.then(|| self.table.clone()),
-            keys: keys.to_vec(),
-        };
-        let instance = v1::Instance {
-            proxy: "edge-1".to_owned(),
-            boot_id: self.boot_ms,
-            ..v1::Instance::default()
-        };
-        ReportRequest {
-            instance: Some(instance),
-            ..ReportRequest::from(&report)
-        }
-    }
-
-    pub(crate) async fn say(&self, request: ReportRequest) {
-        self.requests.send(request).await.unwrap();
-    }
-
-    pub(crate) async fn ack(&mut self) -> Result<Option<ReportResponse>, Status> {
-        soon("an ack", self.acks.message()).await
     }
 }
 
@@ -297,7 +193,7 @@ pub(crate) fn count(held: u32, running: u32, started: u64) -> KeyReport {
     }
 }
 
-async fn channel(addr: SocketAddr) -> Channel {
+pub(crate) async fn channel(addr: SocketAddr) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{addr}")).unwrap();
     endpoint.connect().await.unwrap()
 }

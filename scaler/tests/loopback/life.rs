@@ -8,12 +8,11 @@ use tonic::Code;
 
 use crate::{
     control_plane::ControlPlane,
-    harness::{
-        Bench, DEADLINE, Scaler, WEB, Worker, count, eventually, object, refused, soon, table, web,
-    },
+    harness::{Bench, DEADLINE, Scaler, WEB, count, eventually, object, refused, soon, table, web},
+    worker::Worker,
 };
 
-async fn get(scaler: &Scaler, path: &str) -> String {
+pub(crate) async fn get(scaler: &Scaler, path: &str) -> String {
     let mut stream = TcpStream::connect(scaler.addresses.admin).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();

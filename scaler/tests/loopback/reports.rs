@@ -3,7 +3,10 @@
 use tonic::Code;
 use wakegate_core::{Key, KeyReport};
 
-use crate::harness::{Bench, WEB, Worker, count, refused};
+use crate::{
+    harness::{Bench, WEB, count, refused},
+    worker::Worker,
+};
 
 #[tokio::test]
 async fn a_number_seen_before_changes_nothing_and_is_acked_again() {
