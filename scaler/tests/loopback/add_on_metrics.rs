@@ -98,6 +98,25 @@ async fn what_is_counted_for_the_add_ons_objects_is_under_its_names_and_never_go
 }
 
 #[tokio::test]
+async fn the_page_of_operations_names_each() {
+    let page = std::fs::read_to_string("../docs/operations.md").unwrap();
+    let bench = Bench::of(&[], true).await;
+    let metrics = get(&bench.scaler, "/metrics").await;
+    let types = metrics.lines().filter_map(|line| {
+        let (name, kind) = line.strip_prefix("# TYPE ")?.split_once(' ')?;
+        let end = if kind == "counter" { "_total" } else { "" };
+        Some(format!("`{name}{end}`"))
+    });
+    let names: Vec<String> = types
+        .filter(|name| !name.starts_with("`wakegate"))
+        .collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+    for name in names {
+        assert!(page.contains(&name), "{name} is not in the page");
+    }
+}
+
+#[tokio::test]
 async fn without_the_flag_there_is_none_of_them() {
     let workloads = [of_add_on(ROUTE, "web", Targets::default())];
     let bench = Bench::of(&workloads, false).await;
