@@ -78,7 +78,7 @@ advisories:
 wasm:
     @scripts/wasm
 
-# Rewrite what is generated: wire/src/gen from wire/proto, and the CRD in deploy/base/crds from api/src
+# Rewrite what is generated: wire/src/gen from wire/proto, and the CRDs below deploy from api/src
 [group('build')]
 gen:
     WAKEGATE_GEN=1 cargo test --quiet --package wakegate-wire --package wakegate-api --locked --test generated

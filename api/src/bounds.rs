@@ -22,7 +22,7 @@ pub(crate) const DEFAULT_NO_WAKE_STATUS: u16 = 200;
 pub(crate) const TARGET: RangeInclusive<f64> = 0.001..=1e9;
 
 /// How long a request is held at most.
-pub(crate) const HOLD_TIMEOUT: RangeInclusive<Duration> =
+pub const HOLD_TIMEOUT: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_hours(1);
 
 /// How long without demand before zero.

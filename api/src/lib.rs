@@ -13,6 +13,7 @@ pub mod scaled_object;
 pub mod wake_policy;
 
 pub use self::annotations::{AnnotationError, Overflow, ScaleTarget, Settings};
+pub use self::bounds::HOLD_TIMEOUT;
 pub use self::duration::parse_duration;
 pub use self::go_duration::{GoDuration, GoDurationError};
 pub use self::known_fields::{KnownFields, UnknownField};

@@ -38,9 +38,11 @@ fn make_whole(value: &mut Value) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test has no Args")]
-fn check(crd: &CustomResourceDefinition, source: &str) -> Result<(), Box<dyn Error>> {
+fn check(crd: &CustomResourceDefinition, source: &str, folder: &str) -> Result<(), Box<dyn Error>> {
     let name = crd.metadata.name.as_deref().unwrap_or_default();
-    let target = Path::new("../deploy/base/crds").join(format!("{name}.yaml"));
+    let target = Path::new("../deploy")
+        .join(folder)
+        .join(format!("{name}.yaml"));
     let generated = generate(crd, source)?;
     // Long rules are folded: they must come back as they were.
     let read: CustomResourceDefinition = serde_saphyr::from_str(&generated)?;
@@ -59,9 +61,9 @@ fn check(crd: &CustomResourceDefinition, source: &str) -> Result<(), Box<dyn Err
 
 #[test]
 fn the_crds_are_current() {
-    check(&WakePolicy::crd(), "wake_policy.rs").unwrap();
+    check(&WakePolicy::crd(), "wake_policy.rs", "base/crds").unwrap();
     let source = "http_add_on/interceptor_route.rs";
-    check(&InterceptorRoute::crd(), source).unwrap();
+    check(&InterceptorRoute::crd(), source, "http-add-on").unwrap();
     let source = "http_add_on/http_scaled_object.rs";
-    check(&http_scaled_object_crd(), source).unwrap();
+    check(&http_scaled_object_crd(), source, "http-add-on").unwrap();
 }

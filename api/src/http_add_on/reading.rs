@@ -22,8 +22,7 @@ pub use self::requests::{Header, HostPattern, Requests};
 pub use self::response::{Body, Response};
 pub use self::static_route::{ResponseMode, StaticAnswer};
 
-use self::error::at;
-use crate::{GoDuration, ScaleTarget};
+use crate::{GoDuration, GoDurationError, ScaleTarget};
 
 /// What an object asks for, the same for both kinds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +82,7 @@ pub struct Timeouts {
 /// How long one thing may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timeout {
-    /// As long as it takes: `0s`.
+    /// As long as it takes: `0s`, or below.
     Off,
     /// So long; more than zero.
     After(Duration),
@@ -132,13 +131,11 @@ impl ColdStart {
 
 impl Timeout {
     fn read(field: &str, text: Option<&GoDuration>) -> Result<Option<Self>, ReadError> {
-        let read = |text: &GoDuration| {
-            let duration = at(field, text.parse())?;
-            Ok(if duration.is_zero() {
-                Self::Off
-            } else {
-                Self::After(duration)
-            })
+        let read = |text: &GoDuration| match text.parse() {
+            Ok(duration) if !duration.is_zero() => Ok(Self::After(duration)),
+            // The add-on starts no timer for what is below zero either.
+            Ok(_) | Err(GoDurationError::Negative) => Ok(Self::Off),
+            Err(error) => Err(ReadError::new(field, error)),
         };
         text.map(read).transpose()
     }

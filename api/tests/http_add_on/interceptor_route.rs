@@ -264,6 +264,9 @@ fn timeouts_are_not_said_or_off_or_so_long() {
     assert_eq!(reading.timeouts.request, after(90));
     assert_eq!(reading.timeouts.response_header, None);
     assert_eq!(reading.not_in_force, []);
+    let reading = read("  timeouts: {request: -1s}\n");
+    assert_eq!(reading.timeouts.request, Some(Timeout::Off));
+
     let reading = read("  timeouts: {responseHeader: 5s}\n");
     assert_eq!(reading.timeouts.response_header, after(5));
     assert_eq!(fields(&reading), ["spec.timeouts.responseHeader"]);

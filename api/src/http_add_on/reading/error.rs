@@ -1,6 +1,6 @@
 //! What is wrong with an object.
 
-use std::{fmt::Display, ops::RangeInclusive, time::Duration};
+use std::{fmt::Display, ops::RangeInclusive};
 
 use thiserror::Error;
 
@@ -44,16 +44,6 @@ pub enum Problem {
     /// A duration that something is divided by or averaged over.
     #[error("it is zero: write a duration above, such as 1s")]
     Zero,
-    /// A rate is averaged over less than its grain.
-    #[error(
-        "{window:?} is shorter than granularity, which is {granularity:?}: raise it, or lower granularity"
-    )]
-    WindowBelowGranularity {
-        /// What is averaged over.
-        window: Duration,
-        /// The grain.
-        granularity: Duration,
-    },
     /// A text that is none of a few.
     #[error("{value:?} is none of {}", .known.join(", "))]
     Unknown {

@@ -9,7 +9,7 @@ use super::{
     requests::Parts,
 };
 use crate::{
-    GoDuration, GoDurationError, ScaleTarget,
+    GoDuration, ScaleTarget,
     http_add_on::{
         ColdStartTimeoutFailoverRef, HttpScaledObjectSpec, HttpTimeouts, Replicas, ScaleTargetRef,
         http_scaled_object::DEFAULT_FAILOVER_SECS,
@@ -23,8 +23,6 @@ const DEFAULT_COOLDOWN: Duration = Duration::from_mins(5);
 const DEFAULT_INITIAL_COOLDOWN: Duration = Duration::ZERO;
 
 const MOST: i64 = i32::MAX as i64;
-
-const IS_NEGATIVE: &str = "below zero it counts as not said: write a duration above, or remove it";
 
 impl HttpScaledObjectSpec {
     /// What it asks for.
@@ -124,15 +122,11 @@ fn read_timeouts(
     else {
         return Ok(Timeouts::default());
     };
-    let mut read =
-        |field: &str, text: &Option<GoDuration>| match Timeout::read(field, text.as_ref()) {
-            Ok(timeout) => Ok(timeout.filter(|it| *it != Timeout::Off)),
-            Err(error) if error.problem == Problem::Duration(GoDurationError::Negative) => {
-                notes.push(NotInForce::new(field, IS_NEGATIVE));
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        };
+    let read = |field: &str, text: &Option<GoDuration>| {
+        // Nothing is off here: only what is above zero counts.
+        let timeout = Timeout::read(field, text.as_ref())?;
+        Ok::<_, ReadError>(timeout.filter(|it| *it != Timeout::Off))
+    };
     let readiness = read("spec.timeouts.conditionWait", condition_wait)?;
     let response_header = read("spec.timeouts.responseHeader", response_header)?;
     if response_header.is_some() {

@@ -141,16 +141,10 @@ fn rate(
     let window = above_zero(&window_field, window, DEFAULT_WINDOW)?;
     let granularity_field = format!("{field}.granularity");
     let granularity = above_zero(&granularity_field, granularity, DEFAULT_GRANULARITY)?;
-    if window < granularity {
-        let problem = Problem::WindowBelowGranularity {
-            window,
-            granularity,
-        };
-        return Err(ReadError::new(window_field, problem));
-    }
     Ok(RequestRate {
         target,
-        window,
+        // A window below its grain has one grain, as with the add-on.
+        window: window.max(granularity),
         granularity,
     })
 }
