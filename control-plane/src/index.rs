@@ -14,6 +14,7 @@
 //! A change makes new only what stands to the right of it, so that one pod that becomes ready costs the
 //! same among ten routes and among ten thousand.
 
+mod add_on;
 mod endpoints;
 mod gateway;
 mod gateway_route;
@@ -85,6 +86,11 @@ pub struct Index {
     services: BTreeMap<ServiceId, ServiceState>,
     /// The Services, of those that routes lead to, that a workload stands behind.
     members: BTreeMap<WorkloadId, BTreeSet<ServiceId>>,
+    /// What the workloads of the add-on's objects scale, and the other way round.
+    scaled: BTreeMap<WorkloadId, WorkloadId>,
+    stand_ins: BTreeMap<WorkloadId, BTreeSet<WorkloadId>>,
+    /// Workloads that stay at zero, whoever asks for them.
+    paused: BTreeSet<WorkloadId>,
     /// The objects with routes to our backends, by their hosts.
     held: ByZone,
     /// The objects with routes to none, by their hosts.
@@ -117,6 +123,8 @@ struct Dirty {
     services: BTreeSet<ServiceId>,
     workloads: BTreeSet<WorkloadId>,
     policies: BTreeSet<ObjectId>,
+    /// Objects of the add-on's kinds of which it is to be said what became of them.
+    add_ons: BTreeSet<ObjectId>,
 }
 
 impl Index {
@@ -159,13 +167,22 @@ impl Index {
             self.renew_service(&id, &mut dirty);
             renewed.services += 1;
         }
-        for id in std::mem::take(&mut dirty.workloads) {
-            self.renew_workload(&id);
+        while let Some(id) = dirty.workloads.pop_first() {
+            match id.add_on() {
+                Some(object) => {
+                    self.renew_add_on(&id, &object, &mut dirty);
+                    dirty.add_ons.insert(object);
+                }
+                None => self.renew_workload(&id),
+            }
             renewed.workloads += 1;
         }
         self.renewed = renewed;
         for id in std::mem::take(&mut dirty.policies) {
             self.renew_policy(&id);
+        }
+        for id in std::mem::take(&mut dirty.add_ons) {
+            self.renew_verdict(&id);
         }
         self.source_findings = source_findings;
         self.table.set_findings("files", &self.source_findings);
@@ -204,7 +221,13 @@ impl Index {
             Kind::HttpRoute | Kind::GrpcRoute | Kind::Ingress => {
                 dirty.routes.insert(id.clone());
             }
-            Kind::Gateway | Kind::GatewayClass | Kind::Namespace => self.mark_followers(id, dirty),
+            Kind::InterceptorRoute | Kind::HttpScaledObject => {
+                dirty.routes.insert(id.clone());
+                self.mark_followers(id, dirty);
+            }
+            Kind::Gateway | Kind::GatewayClass | Kind::Namespace | Kind::ConfigMap => {
+                self.mark_followers(id, dirty);
+            }
             Kind::ReferenceGrant => self.mark_followers(&grant::all_in(&id.namespace), dirty),
             Kind::Service => self.mark_service(id, dirty),
             Kind::WakePolicy => {
@@ -221,6 +244,9 @@ impl Index {
             | Kind::HorizontalPodAutoscaler => {
                 for object in replaced.versions() {
                     self.mark_services(id, object, dirty);
+                    if add_on::concerns(id, object) {
+                        self.mark_http_scaled_objects(dirty);
+                    }
                 }
             }
         }
@@ -270,6 +296,15 @@ impl Index {
                     kind: Kind::Deployment.as_str().to_owned(),
                     name: id.name.as_ref().to_owned(),
                 });
+                // It may be that of an HTTPScaledObject, which has its name.
+                let owner = ObjectId::new(
+                    Kind::HttpScaledObject,
+                    Arc::clone(&id.namespace),
+                    Arc::clone(&id.name),
+                );
+                if self.add_on(&owner).is_some() {
+                    dirty.workloads.insert(WorkloadId::of_add_on(&owner));
+                }
                 object.target()
             }
             Object::HorizontalPodAutoscaler(object) => {
@@ -283,13 +318,17 @@ impl Index {
             | Object::ReferenceGrant(_)
             | Object::Namespace(_)
             | Object::Ingress(_)
-            | Object::WakePolicy(_) => return,
+            | Object::WakePolicy(_)
+            | Object::AddOn(_)
+            | Object::ConfigMap(_) => return,
         };
         let workload = WorkloadId {
             namespace: Arc::clone(&id.namespace),
             kind: target.0.to_owned(),
             name: target.1.to_owned(),
         };
+        let stand_ins = self.stand_ins.get(&workload).into_iter().flatten();
+        dirty.workloads.extend(stand_ins.cloned());
         dirty.workloads.insert(workload);
     }
 
@@ -298,6 +337,7 @@ impl Index {
             Some(Object::HttpRoute(route)) => Some(http_route::read(id, route, self.gateways())),
             Some(Object::GrpcRoute(route)) => Some(grpc_route::read(id, route, self.gateways())),
             Some(Object::Ingress(ingress)) => Some(ingress::read(id, ingress, &self.objects)),
+            Some(Object::AddOn(object)) => Some(add_on::read(id, object, &self.objects)),
             _ => None,
         };
         let old = self.routes.remove(id);
@@ -309,6 +349,13 @@ impl Index {
             for followed in routes.iter().flat_map(|routes| &routes.follows) {
                 put(&mut self.followers, followed.clone(), id.clone(), is_there);
             }
+        }
+        if id.is_add_on() {
+            dirty.add_ons.insert(id.clone());
+            // What leads to the same Services is in the table because of it, or no longer.
+            let services = old.iter().chain(&new).flat_map(|routes| &routes.names);
+            let users = services.filter_map(|service| self.users.get(service));
+            dirty.shown.extend(users.flatten().cloned());
         }
         self.renew_zones(id, (old.as_ref(), new.as_ref()), dirty);
         self.remove_routes(old.as_ref(), new.as_ref());

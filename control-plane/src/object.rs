@@ -10,7 +10,7 @@ use k8s_openapi::{
     api::{core::v1::Service, discovery::v1::EndpointSlice, networking::v1::Ingress},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use wakegate_api::{ScaledObject, wake_policy::Rules};
+use wakegate_api::{ScaledObject, http_add_on::Reading, wake_policy::Rules};
 
 /// An object of a kind that the index reads.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,11 @@ pub enum Object {
     HorizontalPodAutoscaler(Box<AutoscalerObject>),
     /// What is held, for how long, and how it scales.
     WakePolicy(Box<WakePolicyObject>),
+    /// Which requests go to a Service, and how it scales, in the words of the KEDA HTTP add-on: an
+    /// InterceptorRoute or an HTTPScaledObject.
+    AddOn(Box<AddOnObject>),
+    /// Bodies of answers that an InterceptorRoute gives.
+    ConfigMap(Box<ConfigMapObject>),
 }
 
 /// A Namespace, trimmed to what is read of it.
@@ -68,6 +73,25 @@ pub struct WakePolicyObject {
     pub metadata: ObjectMeta,
     /// What it says.
     pub rules: Arc<Rules>,
+}
+
+/// An InterceptorRoute or an HTTPScaledObject.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AddOnObject {
+    /// Name, namespace, generation and age; of an HTTPScaledObject labels and annotations, which its ScaledObject
+    /// has as well.
+    pub metadata: ObjectMeta,
+    /// What it asks for.
+    pub reading: Arc<Reading>,
+}
+
+/// A ConfigMap, trimmed to what is read of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConfigMapObject {
+    /// Name, namespace, and the label by which its data may be served.
+    pub metadata: ObjectMeta,
+    /// Its texts, by name.
+    pub data: BTreeMap<String, String>,
 }
 
 /// A Deployment or StatefulSet, trimmed to what is read of it.
@@ -112,6 +136,12 @@ pub enum Kind {
     HorizontalPodAutoscaler,
     /// `wakegate.dev/v1alpha1`.
     WakePolicy,
+    /// `http.keda.sh/v1beta1`.
+    InterceptorRoute,
+    /// `http.keda.sh/v1alpha1`.
+    HttpScaledObject,
+    /// `v1`; those alone that are labelled as bodies of answers.
+    ConfigMap,
 }
 
 /// Kind, namespace and name: `Service shop/web`.
@@ -145,6 +175,10 @@ pub enum Code {
     ScaledElsewhere,
     /// Requests that another route gets.
     Shadowed,
+    /// A field that is well-formed and that a filter inside someone else's Envoy cannot put into force.
+    NotInForce,
+    /// The operator of the KEDA HTTP add-on still runs, and writes what is to be taken over.
+    AddOnRuns,
 }
 
 /// One thing that is wrong with one object. It affects no other.
@@ -164,7 +198,7 @@ pub struct Finding {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Service,
         Self::EndpointSlice,
         Self::HttpRoute,
@@ -179,6 +213,9 @@ impl Kind {
         Self::ScaledObject,
         Self::HorizontalPodAutoscaler,
         Self::WakePolicy,
+        Self::InterceptorRoute,
+        Self::HttpScaledObject,
+        Self::ConfigMap,
     ];
 
     /// As it stands in a manifest.
@@ -198,6 +235,9 @@ impl Kind {
             Self::ScaledObject => "ScaledObject",
             Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
             Self::WakePolicy => "WakePolicy",
+            Self::InterceptorRoute => "InterceptorRoute",
+            Self::HttpScaledObject => "HTTPScaledObject",
+            Self::ConfigMap => "ConfigMap",
         }
     }
 
@@ -218,6 +258,9 @@ impl Kind {
             Self::ScaledObject => "scaledobjects",
             Self::HorizontalPodAutoscaler => "horizontalpodautoscalers",
             Self::WakePolicy => "wakepolicies",
+            Self::InterceptorRoute => "interceptorroutes",
+            Self::HttpScaledObject => "httpscaledobjects",
+            Self::ConfigMap => "configmaps",
         }
     }
 
@@ -231,7 +274,7 @@ impl Kind {
     /// The version that is read.
     pub fn api_version(self) -> &'static str {
         match self {
-            Self::Service | Self::Namespace => "v1",
+            Self::Service | Self::Namespace | Self::ConfigMap => "v1",
             Self::EndpointSlice => "discovery.k8s.io/v1",
             Self::HttpRoute
             | Self::GrpcRoute
@@ -243,6 +286,8 @@ impl Kind {
             Self::ScaledObject => "keda.sh/v1alpha1",
             Self::HorizontalPodAutoscaler => "autoscaling/v2",
             Self::WakePolicy => "wakegate.dev/v1alpha1",
+            Self::InterceptorRoute => "http.keda.sh/v1beta1",
+            Self::HttpScaledObject => "http.keda.sh/v1alpha1",
         }
     }
 
@@ -269,6 +314,8 @@ impl Code {
             Self::Conflicted => "Conflicted",
             Self::ScaledElsewhere => "ScaledElsewhere",
             Self::Shadowed => "Shadowed",
+            Self::NotInForce => "NotInForce",
+            Self::AddOnRuns => "AddOnRuns",
         }
     }
 }
@@ -301,6 +348,8 @@ impl Object {
             Self::ScaledObject(object) => &object.metadata,
             Self::HorizontalPodAutoscaler(object) => &object.metadata,
             Self::WakePolicy(object) => &object.metadata,
+            Self::AddOn(object) => &object.metadata,
+            Self::ConfigMap(object) => &object.metadata,
         }
     }
 }

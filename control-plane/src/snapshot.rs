@@ -15,7 +15,7 @@ use wakegate_wire::v1;
 use crate::{
     index::{Origin, ServiceEndpoints, ServiceId},
     object::{Finding, ObjectId},
-    wanted::{PolicyVerdict, WantedScaledObject},
+    wanted::{AddOnVerdict, PolicyVerdict, WantedScaledObject},
 };
 
 /// Changes that are remembered. A subscriber further behind gets everything: at a hundred changes in a second this
@@ -48,6 +48,8 @@ pub struct Snapshot {
     pub scaled_objects_since: u64,
     /// What became of each WakePolicy.
     pub policies: Map<ObjectId, PolicyVerdict>,
+    /// What became of each InterceptorRoute and HTTPScaledObject.
+    pub add_ons: Map<ObjectId, AddOnVerdict>,
     /// The endpoints of every Service, routed to or not.
     pub services: Map<ServiceId, ServiceEndpoints>,
     /// What is wrong with which object.

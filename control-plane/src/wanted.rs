@@ -1,4 +1,5 @@
-//! What the control plane is to write: a ScaledObject for each workload, and the status of each WakePolicy.
+//! What the control plane is to write: a ScaledObject for each workload, and the status of each WakePolicy,
+//! InterceptorRoute and HTTPScaledObject.
 //! The index says what, the writers say when.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -6,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use wakegate_api::wake_policy::TargetRef;
 use wakegate_wire::v1;
 
-use crate::index::Origin;
+use crate::{index::Origin, object::Kind};
 
 /// A ScaledObject as it should be.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +20,7 @@ pub struct WantedScaledObject {
     pub name: String,
     /// What it scales.
     pub target: Target,
-    /// The Services of its namespace that it is there for.
+    /// The objects of its namespace that it is there for: Services, or the HTTPScaledObject that it is of.
     pub owners: Vec<Owner>,
     /// Replicas that always stay.
     pub min_replicas: u32,
@@ -29,10 +30,16 @@ pub struct WantedScaledObject {
     pub cooldown: Duration,
     /// The same, after it was made.
     pub initial_cooldown: Duration,
-    /// What one replica is to serve.
-    pub targets: v1::Targets,
-    /// The annotations by which KEDA pauses.
+    /// How its trigger names the workload.
+    pub trigger: Trigger,
+    /// Labels beside the one that says whose it is.
+    pub labels: BTreeMap<String, String>,
+    /// The annotations by which KEDA pauses; of an HTTPScaledObject all that it has.
     pub annotations: BTreeMap<String, String>,
+    /// Whether one is there that the add-on's operator wrote, and that is taken over with all of its fields.
+    pub adopts: bool,
+    /// Whether it is to stay, and to be nobody's: an HTTPScaledObject lets it go.
+    pub is_let_go: bool,
     /// Where the routes belong that lead to it: whose workers are to know it before it is written.
     pub origins: Vec<Arc<Origin>>,
 }
@@ -48,9 +55,25 @@ pub struct Target {
     pub name: String,
 }
 
-/// A Service that owns a ScaledObject.
+/// How a trigger names what the scaler counts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trigger {
+    /// The workload that is scaled, with what one replica is to serve.
+    Workload(v1::Targets),
+    /// An object that says so itself.
+    Object {
+        /// The key of the trigger's metadata.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+}
+
+/// What owns a ScaledObject. An HTTPScaledObject is its controller as well, as it is with the add-on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner {
+    /// Its kind.
+    pub kind: Kind,
     /// Its name.
     pub name: String,
     /// Its uid; empty where it is not known, as in a file.
@@ -80,6 +103,19 @@ pub struct AncestorVerdict {
     pub origins: Vec<Arc<Origin>>,
 }
 
+/// What became of an InterceptorRoute or HTTPScaledObject.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AddOnVerdict {
+    /// The generation that was read.
+    pub generation: i64,
+    /// Whether it is all there; none where the add-on's operator runs, whose word that is.
+    pub ready: Option<Result<(), Refusal>>,
+    /// The fields that cannot be in force, and why.
+    pub not_in_force: BTreeMap<String, String>,
+    /// Where its routes belong: whose workers are to have them before it is ready.
+    pub origins: Vec<Arc<Origin>>,
+}
+
 /// Why a condition is false.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -93,20 +129,23 @@ impl WantedScaledObject {
     /// What its trigger says of the workload, in the scaler's words; the address of the scaler is the
     /// writer's to add.
     pub fn trigger_metadata(&self, polling_interval: Duration) -> BTreeMap<String, String> {
+        let interval = polling_interval.as_secs().max(1).to_string();
+        let mut metadata = BTreeMap::from([("pollingInterval".to_owned(), interval)]);
+        let targets = match &self.trigger {
+            Trigger::Object { kind, name } => {
+                metadata.insert((*kind).to_owned(), name.clone());
+                return metadata;
+            }
+            Trigger::Workload(targets) => targets,
+        };
         let Target { kind, name, .. } = &self.target;
+        metadata.insert("workload".to_owned(), format!("{kind}/{name}"));
         let v1::Targets {
             concurrency,
             rate,
             rate_window_ms,
             rate_granularity_ms,
-        } = self.targets;
-        let mut metadata = BTreeMap::from([
-            ("workload".to_owned(), format!("{kind}/{name}")),
-            (
-                "pollingInterval".to_owned(),
-                polling_interval.as_secs().max(1).to_string(),
-            ),
-        ]);
+        } = *targets;
         let numbers = [("targetConcurrency", concurrency), ("targetRate", rate)];
         for (field, number) in numbers.into_iter().filter(|(_, number)| *number > 0.0) {
             metadata.insert(field.to_owned(), number.to_string());

@@ -1,14 +1,19 @@
-//! What is written to Kubernetes: ScaledObjects, Events and the status of each WakePolicy. By the leader only.
+//! What is written to Kubernetes: ScaledObjects, Events, and the status of each WakePolicy, InterceptorRoute and
+//! HTTPScaledObject. By the leader only.
 //!
 //! ```text
 //! snapshot ─┬─► scaled_objects ─┐ what a user has to know
 //!           ├─► explain ────────┼─► events
-//!           └─► policies        │
+//!           ├─► policies        │
+//!           └─► add_ons         │
 //!            findings ──────────┘
 //! ```
 
+mod add_ons;
+mod conditions;
 mod events;
 mod explain;
+mod first;
 mod metrics;
 mod mirror;
 mod notices;
@@ -25,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::metrics::WriterMetrics;
 
 use self::{
-    events::Events, explain::Explain, notices::Notices, policies::Policies,
+    add_ons::AddOns, events::Events, explain::Explain, notices::Notices, policies::Policies,
     scaled_objects::ScaledObjects,
 };
 use crate::{config::Kubernetes, leader::Leadership, push::Acks, snapshot::Snapshot};
@@ -93,11 +98,13 @@ impl Writers {
         let scaled_objects = ScaledObjects::new(self, notices.clone());
         let explain = Explain::new(self, notices.clone());
         let policies = Policies::new(self);
+        let add_ons = AddOns::new(self);
         let events = Events::new(self, notices);
         tokio::join!(
             scaled_objects.run(),
             explain.run(),
             policies.run(),
+            add_ons.run(),
             events.run()
         );
     }

@@ -210,3 +210,35 @@ fn a_policy_with_a_wrong_field() {
         "WakePolicy shop/a: spec.hold.timeout: \"soon\" is not a duration from 1ms to 1h",
     );
 }
+
+/// The rules of its schema count for a file too.
+#[test]
+fn an_interceptor_route_that_cannot_be_read() {
+    let of = |target: &str| {
+        format!(
+            "apiVersion: http.keda.sh/v1beta1\nkind: InterceptorRoute\nmetadata: {{name: x, namespace: shop}}\n\
+             spec: {{target: {target}, scalingMetric: {{concurrency: {{targetValue: 1}}}}}}\n"
+        )
+    };
+    let target = of("{service: web, port: 80, portName: http}");
+    let expected = "InterceptorRoute shop/x: spec.target: port and portName are both there: remove one; it is not used";
+    check(target.as_bytes(), expected);
+}
+
+/// What an API server would drop is said, and the rest counts.
+#[test]
+fn a_field_that_its_kind_does_not_have() {
+    let route = b"apiVersion: http.keda.sh/v1beta1\nkind: InterceptorRoute\nmetadata: {name: x, namespace: shop}\n\
+                  spec:\n  target: {service: web, port: 80}\n  rules: [{host: x.test, paths: [{value: /x}]}]\n  \
+                  scalingMetric: {concurrency: {targetValue: 1}}\n";
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("route.yaml"), route).unwrap();
+    fs::write(dir.path().join("good.yaml"), GOOD).unwrap();
+    let mut files = FileSet::new(dir.path());
+    let changes = files.reload(&Batch::Everything).unwrap().unwrap();
+    let snapshot = Index::default().apply(changes, files.findings()).unwrap();
+    assert_eq!(snapshot.routes.size(), 2);
+    let findings: Vec<String> = snapshot.findings.iter().map(ToString::to_string).collect();
+    let expected = "InterceptorRoute shop/x: spec.rules[0].host: no such field; did you mean hosts?; it is passed over";
+    assert_eq!(findings, [expected]);
+}

@@ -6,14 +6,14 @@ use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use wakegate_control_plane::{
     index::{Index, Origin},
-    object::{Object, ObjectId},
+    object::{Kind, Object, ObjectId},
     snapshot::Snapshot,
     source::files::{Batch, FileSet},
     wanted::{AncestorVerdict, Refusal, WantedScaledObject},
 };
 use wakegate_wire::v1;
 
-const FIXTURES: [&str; 15] = [
+const FIXTURES: [&str; 18] = [
     "http-route",
     "ingress",
     "readiness",
@@ -29,6 +29,9 @@ const FIXTURES: [&str; 15] = [
     "conflicts",
     "wake-policies",
     "wake-policies-refused",
+    "interceptor-routes",
+    "http-scaled-objects",
+    "add-on-operator",
 ];
 
 fn table_of(dir: &Path) -> String {
@@ -48,9 +51,13 @@ fn text(snapshot: &Snapshot) -> String {
             namespace: _,
             gateways,
             ingress_class,
+            is_everywhere,
         } = entry.origin.as_ref();
         if let Some(class) = ingress_class {
             writeln!(text, "  class {class}").unwrap();
+        }
+        if *is_everywhere {
+            writeln!(text, "  everywhere").unwrap();
         }
         if !gateways.is_empty() {
             writeln!(text, "  gateways {gateways:?}").unwrap();
@@ -126,12 +133,21 @@ fn route_text(route: &v1::Route) -> String {
             .map(|query| format!("?{}={}", query.name, query.value)),
     );
     lines.extend(targets);
+    lines.extend(policy_lines(policy));
+    lines.join("\n  ")
+}
+
+fn policy_lines(policy: v1::Policy) -> Vec<String> {
     let v1::Policy {
         hold_timeout_ms,
         max_held,
         overflow_status,
         no_wake,
         waiting_page,
+        keda_http_header,
+        request_timeout_ms,
+        placeholder,
+        static_routes,
         ..
     } = policy;
     let own: Vec<_> = no_wake
@@ -139,11 +155,57 @@ fn route_text(route: &v1::Route) -> String {
         .skip(3)
         .map(|rule| rule.what.as_ref().unwrap())
         .collect();
-    let page = if waiting_page { ", a page" } else { "" };
-    lines.push(format!(
+    let mut page = String::new();
+    if waiting_page {
+        page.push_str(", a page");
+    }
+    if keda_http_header {
+        page.push_str(", KEDA's header");
+    }
+    let mut lines = vec![format!(
         "held {hold_timeout_ms} ms, {max_held} at most, else {overflow_status}{page}; {own:?}"
-    ));
-    lines.join("\n  ")
+    )];
+    if let Some(ms) = request_timeout_ms {
+        lines.push(format!("at most {ms} ms in all"));
+    }
+    if let Some(v1::Placeholder {
+        answer,
+        overflow_only,
+    }) = placeholder
+    {
+        let when = if overflow_only { "beyond" } else { "asleep" };
+        lines.push(format!("{when}: {}", answer_text(&answer.unwrap())));
+    }
+    for route in static_routes {
+        let requests = route.requests.iter().map(|it| {
+            let headers = it.headers.iter().map(|it| (&it.name, &it.value));
+            let headers: Vec<_> = headers.collect();
+            format!("{:?} {:?} {headers:?}", it.hosts, it.path_prefixes)
+        });
+        let requests: Vec<String> = requests.collect();
+        let when = if route.always { "always" } else { "asleep" };
+        let answer = answer_text(&route.answer.unwrap());
+        lines.push(format!("{when} {}: {answer}", requests.join(" or ")));
+    }
+    lines
+}
+
+fn answer_text(answer: &v1::StaticAnswer) -> String {
+    let headers = answer.headers.iter();
+    let headers: Vec<String> = headers
+        .map(|header| format!("{}: {}", header.name, header.value))
+        .collect();
+    let body = match answer.body.as_ref() {
+        None => String::new(),
+        Some(v1::static_answer::Body::Text(text)) => format!("{text:?}"),
+        Some(v1::static_answer::Body::ByPath(files)) => {
+            let files = files.files.iter();
+            let files =
+                files.map(|it| format!("{} ({:?}) {:?}", it.path, it.content_type, it.text));
+            files.collect::<Vec<_>>().join(", ")
+        }
+    };
+    format!("{} {headers:?} {body}", answer.status)
 }
 
 fn workload_text(workload: &v1::Workload) -> String {
@@ -177,19 +239,37 @@ fn wanted_text(wanted: &WantedScaledObject) -> String {
         max_replicas,
         cooldown,
         initial_cooldown,
-        targets: _,
+        trigger: _,
+        labels,
         annotations,
+        adopts,
+        is_let_go,
         origins,
     } = wanted;
-    let owners = owners
-        .iter()
-        .map(|owner| format!("{}={}", owner.name, owner.uid));
+    let owners = owners.iter().map(|owner| {
+        let kind = if owner.kind == Kind::Service {
+            String::new()
+        } else {
+            format!("{} ", owner.kind.as_str())
+        };
+        format!("{kind}{}={}", owner.name, owner.uid)
+    });
     let owners: Vec<String> = owners.collect();
     let origins: Vec<&str> = origins.iter().map(|origin| &*origin.namespace).collect();
+    let labels = if labels.is_empty() {
+        String::new()
+    } else {
+        format!(", labels {labels:?}")
+    };
+    let adopts = match (*adopts, *is_let_go) {
+        (true, _) => ", taken over",
+        (false, true) => ", let go",
+        (false, false) => "",
+    };
     format!(
         "scaled object {namespace}/{name} of {workload}: {} {}/{}, owners {}\n  \
          {min_replicas} to {max_replicas}, cooldown {cooldown:?}, at first {initial_cooldown:?}\n  \
-         trigger {:?}\n  annotations {annotations:?}, routes in {origins:?}",
+         trigger {:?}\n  annotations {annotations:?}{labels}, routes in {origins:?}{adopts}",
         target.api_version,
         target.kind,
         target.name,
@@ -294,6 +374,19 @@ fn the_most_particular_policy_counts_whole_then_annotations_then_defaults() {
 #[test]
 fn a_policy_that_is_not_in_force_says_why() {
     check("wake-policies-refused");
+}
+
+#[test]
+fn the_objects_of_the_http_add_on_are_one_more_source() {
+    for name in ["interceptor-routes", "http-scaled-objects"] {
+        check(name);
+    }
+}
+
+#[test]
+fn what_the_add_ons_operator_writes_is_left_alone_while_it_runs() {
+    let table = check("add-on-operator");
+    assert!(!table.contains("scaled object "), "{table}");
 }
 
 /// In an order that looks like chance, and is the same each time.

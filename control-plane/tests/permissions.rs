@@ -48,12 +48,16 @@ fn every_kind_is_watched_and_nothing_else_read_but_pods() {
 }
 
 #[test]
-fn nothing_of_a_users_is_written() {
+fn nothing_of_a_users_is_written_but_a_status_and_a_finalizer() {
     let expected = [
         ("keda.sh", "scaledobjects", "create"),
         ("keda.sh", "scaledobjects", "patch"),
         ("keda.sh", "scaledobjects", "delete"),
         ("wakegate.dev", "wakepolicies/status", "patch"),
+        ("http.keda.sh", "interceptorroutes/status", "patch"),
+        ("http.keda.sh", "httpscaledobjects/status", "patch"),
+        ("http.keda.sh", "httpscaledobjects", "patch"),
+        ("http.keda.sh", "httpscaledobjects/finalizers", "update"),
         ("events.k8s.io", "events", "create"),
     ];
     let expected: BTreeSet<Permission> = expected.into_iter().map(permission).collect();

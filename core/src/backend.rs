@@ -58,6 +58,20 @@ impl Key {
         Self(Name::from(format!("service/{namespace}/{name}").as_str()))
     }
 
+    /// The key of an InterceptorRoute of the KEDA HTTP Add-on.
+    pub fn interceptor_route(namespace: &str, name: &str) -> Self {
+        Self(Name::from(
+            format!("interceptorRoute/{namespace}/{name}").as_str(),
+        ))
+    }
+
+    /// The key of an HTTPScaledObject of the KEDA HTTP Add-on.
+    pub fn http_scaled_object(namespace: &str, name: &str) -> Self {
+        Self(Name::from(
+            format!("httpScaledObject/{namespace}/{name}").as_str(),
+        ))
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         self.0.as_str()

@@ -42,6 +42,7 @@ pub(super) fn read(id: &ObjectId, ingress: &Ingress, objects: &Objects) -> Route
         }
     }
     if let Some(backend) = spec.and_then(|spec| spec.default_backend.as_ref()) {
+        reader.begin_rule(None);
         let backend = read_backend(&mut reader, "spec.defaultBackend", backend);
         let every = Match::of(&[], route_object::prefix("/"));
         let place = ("default", "spec.defaultBackend");
@@ -85,6 +86,7 @@ fn read_path(
     };
     match matched {
         Ok(matched) => {
+            reader.begin_rule(None);
             let backend = read_backend(reader, &format!("{field}.backend"), &path.backend);
             let matched = Match::of(hosts, matched);
             reader.route((place, field), matched, &Vec::from_iter(backend));

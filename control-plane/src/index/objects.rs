@@ -9,7 +9,7 @@ use gateway_api::apis::standard::referencegrants::ReferenceGrant;
 use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
 use wakegate_api::ScaledObject;
 
-use super::{ServiceId, grant, wake_policy};
+use super::{ServiceId, add_on, grant, wake_policy};
 use crate::object::{AutoscalerObject, Kind, Object, ObjectId, WorkloadObject};
 
 /// The label by which an EndpointSlice names its Service.
@@ -29,6 +29,8 @@ pub(super) struct Objects {
     scaled: BTreeMap<(Arc<str>, String), BTreeSet<ObjectId>>,
     /// Autoscalers without KEDA by the same.
     autoscaled: BTreeMap<(Arc<str>, String), BTreeSet<ObjectId>>,
+    /// The Deployments of the KEDA HTTP add-on's operator.
+    operators: BTreeSet<ObjectId>,
     /// WakePolicies by every object that they name.
     policies: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
 }
@@ -192,6 +194,11 @@ impl Objects {
         found.flatten()
     }
 
+    /// The Deployments of the KEDA HTTP add-on's operator.
+    pub(super) fn add_on_operators(&self) -> impl Iterator<Item = &ObjectId> {
+        self.operators.iter()
+    }
+
     /// Objects of each kind.
     pub(super) fn count(&self) -> &BTreeMap<Kind, usize> {
         &self.counts
@@ -209,6 +216,10 @@ impl Objects {
                 }
             }
             Object::Workload(workload) => {
+                if add_on::is_operator(workload) {
+                    self.operators.remove(id);
+                    self.operators.extend(is_there.then(|| id.clone()));
+                }
                 for pair in &workload.pod_labels {
                     put(&mut self.workloads, label(pair), id.clone(), is_there);
                 }
@@ -248,7 +259,9 @@ impl Objects {
             | Object::GatewayClass(_)
             | Object::ReferenceGrant(_)
             | Object::Namespace(_)
-            | Object::Ingress(_) => {}
+            | Object::Ingress(_)
+            | Object::AddOn(_)
+            | Object::ConfigMap(_) => {}
         }
     }
 }

@@ -11,6 +11,8 @@ pub struct Origin {
     pub gateways: BTreeSet<String>,
     /// The class of an Ingress; none for an HTTPRoute.
     pub ingress_class: Option<String>,
+    /// It names neither, and is for every proxy: an InterceptorRoute or an HTTPScaledObject.
+    pub is_everywhere: bool,
 }
 
 impl Origin {
@@ -19,6 +21,9 @@ impl Origin {
     /// Without a Gateway, or without a class, nothing is known, and an HTTPRoute and an Ingress may meet in
     /// a controller that serves both.
     pub(super) fn can_meet(&self, other: &Self) -> bool {
+        if self.is_everywhere || other.is_everywhere {
+            return true;
+        }
         match (&self.ingress_class, &other.ingress_class) {
             (Some(a), Some(b)) => a == b || a.is_empty() || b.is_empty(),
             (None, None) => {
@@ -39,6 +44,7 @@ mod tests {
             namespace: "shop".to_owned(),
             gateways: gateways.iter().map(|name| (*name).to_owned()).collect(),
             ingress_class: ingress_class.map(str::to_owned),
+            is_everywhere: false,
         }
     }
 
@@ -54,6 +60,10 @@ mod tests {
             of(&[], Some("envoy")),
             of(&[], Some("nginx")),
         );
+        let everywhere = Origin {
+            is_everywhere: true,
+            ..of(&[], None)
+        };
         for (a, b, can_meet) in [
             (&public, &public, true),
             (&public, &private, false),
@@ -63,6 +73,8 @@ mod tests {
             (&envoy, &nginx, false),
             (&envoy, &unclassed, true),
             (&envoy, &public, true),
+            (&everywhere, &private, true),
+            (&everywhere, &nginx, true),
         ] {
             assert_eq!(a.can_meet(b), can_meet, "{a:?} {b:?}");
             assert_eq!(b.can_meet(a), can_meet, "{b:?} {a:?}");

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use wakegate_api::{Settings, wake_policy::ThawRules};
-use wakegate_core::{BackendId, Key, Route, RouteId, Target};
+use wakegate_core::{BackendId, Key, Policy, Route, RouteId, Target};
 
 pub(super) use self::backend::{PortRef, Resolved, port_of};
 
@@ -19,6 +19,9 @@ use super::{
 };
 use crate::object::{Code, Finding, ObjectId};
 
+/// What is added to the age of an object that only overlays the routes of others: no time that is an age comes near.
+const AFTER_ALL_OTHERS: u64 = 1 << 62;
+
 /// Reads one object.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
@@ -28,7 +31,9 @@ pub(super) struct Reader<'a> {
     /// The policy on the object, and the one on the rule that is read.
     policy: Option<InForce>,
     rule_policy: Option<InForce>,
-    routes: Vec<(Route, Arc<str>)>,
+    routes: Vec<(Route, Arc<str>, Arc<BTreeSet<ServiceId>>)>,
+    /// The Services that the rule names which is read.
+    services: BTreeSet<ServiceId>,
     out: RouteObject,
 }
 
@@ -47,6 +52,25 @@ impl<'a> Reader<'a> {
             policy,
             rule_policy: None,
             routes: Vec::new(),
+            services: BTreeSet::new(),
+            out,
+        }
+    }
+
+    /// Of one of the add-on's kinds, which are ours by being there and count after all others.
+    pub(super) fn of_add_on(id: &'a ObjectId, metadata: &ObjectMeta, objects: &'a Objects) -> Self {
+        let out = RouteObject {
+            opts_in: true,
+            ..RouteObject::default()
+        };
+        Self {
+            id,
+            objects,
+            created_ms: AFTER_ALL_OTHERS.saturating_add(created_ms(metadata)),
+            policy: None,
+            rule_policy: None,
+            routes: Vec::new(),
+            services: BTreeSet::new(),
             out,
         }
     }
@@ -56,6 +80,11 @@ impl<'a> Reader<'a> {
         self.id
     }
 
+    /// All that was observed.
+    pub(super) fn objects(&self) -> &'a Objects {
+        self.objects
+    }
+
     /// What it follows from besides Services.
     pub(super) fn follows(&mut self) -> &mut BTreeSet<ObjectId> {
         &mut self.out.follows
@@ -63,6 +92,7 @@ impl<'a> Reader<'a> {
 
     /// What is read from here on is of a rule of that name.
     pub(super) fn begin_rule(&mut self, name: Option<&str>) {
+        self.services.clear();
         self.rule_policy = name.and_then(|name| self.objects.policy_on(self.id, Some(name)));
     }
 
@@ -91,7 +121,12 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn find(&mut self, field: &str, reason: impl Into<String>) {
-        self.out.findings.push(Finding::new(self.id, field, reason));
+        self.find_with(field, reason, Code::Invalid);
+    }
+
+    pub(super) fn find_with(&mut self, field: &str, reason: impl Into<String>, code: Code) {
+        let finding = Finding::new(self.id, field, reason).with(code);
+        self.out.findings.push(finding);
     }
 
     /// The backend at a port of a Service, if it is ours.
@@ -102,6 +137,7 @@ impl<'a> Reader<'a> {
         port: PortRef<'_>,
         weight: u32,
     ) -> Option<Resolved> {
+        self.services.insert(id.clone());
         self.out.names.insert(id.clone());
         let object = self.objects.service(id);
         let said = backend::said(self.objects, object, id, port);
@@ -115,22 +151,33 @@ impl<'a> Reader<'a> {
         if !is_ours || weight == 0 {
             return None;
         }
-        match backend::number_of(object, id, port) {
+        let key = Key::service(&id.namespace, &id.name);
+        let target = self.target(field, id, port, (key, weight))?;
+        self.say_of_thaw(id, &target.backend);
+        Some(Resolved { target, said })
+    }
+
+    /// A port of a Service, counted under a key; none where there is no such port, which is found then.
+    pub(super) fn target(
+        &mut self,
+        field: &str,
+        id: &ServiceId,
+        port: PortRef<'_>,
+        (key, weight): (Key, u32),
+    ) -> Option<Target> {
+        self.out.names.insert(id.clone());
+        match backend::number_of(self.objects.service(id), id, port) {
             Ok(number) => {
                 self.out
                     .targets
                     .entry(id.clone())
                     .or_default()
                     .insert(number);
-                let backend = BackendId::new(&id.namespace, &id.name, number);
-                self.say_of_thaw(id, &backend);
-                let key = Key::service(&id.namespace, &id.name);
-                let target = Target {
-                    backend,
+                Some(Target {
+                    backend: BackendId::new(&id.namespace, &id.name, number),
                     key,
                     weight,
-                };
-                Some(Resolved { target, said })
+                })
             }
             Err(reason) => {
                 self.not_held(field, &reason, Code::BackendNotHeld);
@@ -186,6 +233,30 @@ impl<'a> Reader<'a> {
         matched: Match,
         backends: &[Resolved],
     ) {
+        let targets = backends.iter().map(|backend| backend.target.clone());
+        let own = self.own_policy();
+        let policy = Arc::new(backend::policy(&self.out.settings, own, backends));
+        self.add_route((place, field), matched, targets.collect(), policy);
+    }
+
+    /// Adds a route of one of the add-on's kinds, which says by itself how its requests are held.
+    pub(super) fn add_on_route(
+        &mut self,
+        place: (&str, &str),
+        matched: Match,
+        target: Target,
+        policy: Arc<Policy>,
+    ) {
+        self.add_route(place, matched, vec![target], policy);
+    }
+
+    fn add_route(
+        &mut self,
+        (place, field): (&str, &str),
+        matched: Match,
+        targets: Vec<Target>,
+        policy: Arc<Policy>,
+    ) {
         let Match {
             hosts,
             path,
@@ -207,29 +278,24 @@ impl<'a> Reader<'a> {
             method,
             headers,
             query,
-            targets: backends
-                .iter()
-                .map(|backend| backend.target.clone())
-                .collect(),
-            policy: Arc::new(backend::policy(
-                &self.out.settings,
-                self.own_policy(),
-                backends,
-            )),
+            targets,
+            policy,
         };
-        self.routes.push((route, field.into()));
+        self.routes
+            .push((route, field.into(), Arc::new(self.services.clone())));
     }
 
     /// What was read, with hosts of its own.
     pub(super) fn finish(mut self, origin: Origin) -> RouteObject {
         let origin = Arc::new(origin);
         let routes = std::mem::take(&mut self.routes).into_iter();
-        let placed = routes.map(|(route, field)| {
+        let placed = routes.map(|(route, field, services)| {
             let origin = Arc::clone(&origin);
             Placed {
                 route,
                 origin,
                 field,
+                services,
             }
         });
         self.out.routes = placed.collect();
@@ -244,7 +310,7 @@ impl<'a> Reader<'a> {
             let name = gateways.first().filter(|_| !is_one).cloned();
             all.extend(gateways.iter().cloned());
             let origin = Arc::new(self.origin(gateways));
-            for (route, field) in &self.routes {
+            for (route, field, services) in &self.routes {
                 let (id, hosts) = (route.id.clone(), hosts.clone());
                 let id = name.as_ref().map_or(id, |name| {
                     RouteId::from(format!("{}/{name}", route.id).as_str())
@@ -255,10 +321,12 @@ impl<'a> Reader<'a> {
                     ..route.clone()
                 };
                 let (origin, field) = (Arc::clone(&origin), Arc::clone(field));
+                let services = Arc::clone(services);
                 self.out.routes.push(Placed {
                     route,
                     origin,
                     field,
+                    services,
                 });
             }
         }
@@ -270,7 +338,7 @@ impl<'a> Reader<'a> {
         Origin {
             namespace: self.id.namespace.as_ref().to_owned(),
             gateways,
-            ingress_class: None,
+            ..Origin::default()
         }
     }
 

@@ -45,6 +45,8 @@ pub(super) struct Placed {
     pub(super) route: Route,
     pub(super) origin: Arc<Origin>,
     pub(super) field: Arc<str>,
+    /// The Services that its rule names, ours or not.
+    pub(super) services: Arc<BTreeSet<ServiceId>>,
 }
 
 /// A policy in force between a route and a backend.

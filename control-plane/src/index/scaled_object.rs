@@ -1,6 +1,10 @@
 //! A workload and what is said of it -> the ScaledObject that it should have, or why it should have none.
 
-use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    sync::Arc,
+};
 
 use sha2::{Digest as _, Sha256};
 use wakegate_api::annotations::PREFIX;
@@ -8,7 +12,7 @@ use wakegate_api::annotations::PREFIX;
 use super::{Index, Origin, ServiceId, scaling::Scaling, workload::WorkloadId};
 use crate::{
     object::{Code, Finding, Kind, Object, ObjectId},
-    wanted::{Owner, Target, WantedScaledObject},
+    wanted::{Owner, Target, Trigger, WantedScaledObject},
 };
 
 /// KEDA makes `keda-hpa-<name>` of it, which becomes the value of a label: at most 63 characters.
@@ -46,6 +50,14 @@ impl Index {
             self.tell(members, Code::ScaledElsewhere, &reason, findings);
             return None;
         }
+        if let Some(other) = self.http_scaled_object_of(id) {
+            let reason = format!(
+                "{other} has {target} scaled: remove one of the two",
+                target = id.target()
+            );
+            self.tell_those_who_opt_in(members, Code::ScaledElsewhere, &reason, findings);
+            return None;
+        }
         let Scaling {
             min_replicas,
             max_replicas,
@@ -66,8 +78,11 @@ impl Index {
             max_replicas,
             cooldown,
             initial_cooldown,
-            targets,
+            trigger: Trigger::Workload(targets),
+            labels: BTreeMap::new(),
             annotations: pausing,
+            adopts: false,
+            is_let_go: false,
             origins: self.origins_of(members),
         })
     }
@@ -75,6 +90,7 @@ impl Index {
     fn owner(&self, service: &ServiceId) -> Owner {
         let object = self.objects.service(service);
         Owner {
+            kind: Kind::Service,
             name: service.name.as_ref().to_owned(),
             uid: object
                 .and_then(|object| object.metadata.uid.clone())
@@ -201,7 +217,7 @@ impl Index {
     ) {
         let users = members.iter().flat_map(|member| self.users_of(member));
         let users: BTreeSet<&ObjectId> = users
-            .filter(|(_, routes)| routes.opts_in)
+            .filter(|(user, routes)| routes.opts_in && !user.is_add_on())
             .map(|(user, _)| user)
             .collect();
         let on = |object| Finding::new(object, self.opt_in(object), reason).with(code);

@@ -62,7 +62,8 @@ impl Index {
             let created = reader::created_ms(&service.metadata);
             said.push((created, self.said_by(id.object(), settings)));
             let users = self.users_of(id);
-            let users = users.filter(|(user, _)| user.namespace == id.namespace);
+            let users =
+                users.filter(|(user, _)| user.namespace == id.namespace && !user.is_add_on());
             routes.extend(users.map(|(user, _)| user));
         }
         said.sort_by(|(a, one), (b, other)| (a, &one.by).cmp(&(b, &other.by)));

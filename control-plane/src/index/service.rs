@@ -18,8 +18,11 @@ pub(super) struct ServiceState {
     pub(super) endpoints: ServiceEndpoints,
     /// The ports that routes lead to; whether they are paused is for their workload to say.
     pub(super) backends: BTreeMap<BackendId, Backend>,
-    /// What scales it, when routes lead to it.
-    pub(super) workload: Option<WorkloadId>,
+    /// What scales by its demand, when routes lead to it: the workload behind it, and one for each object of the
+    /// add-on's that leads to it.
+    pub(super) workloads: BTreeSet<WorkloadId>,
+    /// What stands behind it, when routes lead to it.
+    pub(super) behind: Option<WorkloadId>,
     /// What its annotation, or that of a route to it, names as what scales it.
     pub(super) named: Option<wakegate_api::ScaleTarget>,
     /// Why it is not clear what scales it.
@@ -35,7 +38,7 @@ impl Index {
         dirty.policies.extend(policies.cloned());
         let old = self.services.remove(id);
         for (state, is_there) in [(old.as_ref(), false), (new.as_ref(), true)] {
-            if let Some(workload) = state.and_then(|state| state.workload.as_ref()) {
+            for workload in state.iter().flat_map(|state| &state.workloads) {
                 put(&mut self.members, workload.clone(), id.clone(), is_there);
                 dirty.workloads.insert(workload.clone());
             }
@@ -89,7 +92,14 @@ impl Index {
                 },
             );
         }
-        state.workload = Some(workload);
+        for (user, _) in self.users_of(id) {
+            state.workloads.insert(if user.is_add_on() {
+                WorkloadId::of_add_on(user)
+            } else {
+                workload.clone()
+            });
+        }
+        state.behind = Some(workload).filter(|_| unclear.is_none());
         state.unclear = unclear;
         Some(state)
     }

@@ -55,12 +55,24 @@ impl Index {
             return;
         };
         for placed in &object.routes {
-            if !placed.route.targets.is_empty() || self.can_meet_ours(placed) {
+            let is_shown = !placed.route.targets.is_empty()
+                || (self.can_meet_ours(placed) && !self.is_overlaid(placed));
+            if is_shown {
                 self.table.put_route(id, placed, object.is_ours());
             } else {
                 self.table.remove_route(&placed.route.id);
             }
         }
+    }
+
+    /// Whether it leads to a Service of which an InterceptorRoute or HTTPScaledObject says what is held: those say
+    /// nothing of where requests go, and this says nothing else.
+    fn is_overlaid(&self, placed: &Placed) -> bool {
+        let mut users = placed
+            .services
+            .iter()
+            .flat_map(|service| self.users_of(service));
+        users.any(|(user, _)| user.is_add_on())
     }
 
     fn can_meet_ours(&self, placed: &Placed) -> bool {

@@ -9,7 +9,7 @@ use super::{ServiceEndpoints, ServiceId, route_object::Placed};
 use crate::{
     object::{Code, Finding, ObjectId},
     snapshot::{Changed, Entity, Map, RouteEntry, Snapshot, Tag, remember},
-    wanted::{PolicyVerdict, WantedScaledObject},
+    wanted::{AddOnVerdict, PolicyVerdict, WantedScaledObject},
 };
 
 /// The newest snapshot, and what comes into the next.
@@ -23,7 +23,7 @@ pub(super) struct Table {
     findings: BTreeMap<String, Vec<Finding>>,
     have_findings_changed: bool,
     have_scaled_objects_changed: bool,
-    have_policies_changed: bool,
+    have_verdicts_changed: bool,
 }
 
 impl Table {
@@ -33,6 +33,7 @@ impl Table {
             route,
             origin,
             field,
+            services: _,
         } = placed;
         let (old, entry) = (
             self.precedence.get(&route.id),
@@ -109,8 +110,24 @@ impl Table {
         if self.next.policies.get(id).map(Arc::as_ref) == verdict.as_ref() {
             return;
         }
-        self.have_policies_changed = true;
+        self.have_verdicts_changed = true;
         set(&mut self.next.policies, id, verdict.map(Arc::new));
+    }
+
+    pub(super) fn set_add_on(&mut self, id: &ObjectId, verdict: Option<AddOnVerdict>) {
+        if self.next.add_ons.get(id).map(Arc::as_ref) == verdict.as_ref() {
+            return;
+        }
+        self.have_verdicts_changed = true;
+        set(&mut self.next.add_ons, id, verdict.map(Arc::new));
+    }
+
+    /// What was found when `about` was looked at.
+    pub(super) fn findings_about(&self, about: &str) -> &[Finding] {
+        self.findings
+            .get(about)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 
     pub(super) fn set_endpoints(&mut self, id: &ServiceId, endpoints: Option<&ServiceEndpoints>) {
@@ -127,13 +144,7 @@ impl Table {
 
     /// Replaces what was found when `about` was looked at.
     pub(super) fn set_findings(&mut self, about: &str, found: &[Finding]) {
-        if self
-            .findings
-            .get(about)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
-            == found
-        {
+        if self.findings_about(about) == found {
             return;
         }
         self.have_findings_changed = true;
@@ -156,7 +167,7 @@ impl Table {
         }
         let have_scaled_objects_changed = std::mem::take(&mut self.have_scaled_objects_changed);
         let has_wanted_changed =
-            std::mem::take(&mut self.have_policies_changed) || have_scaled_objects_changed;
+            std::mem::take(&mut self.have_verdicts_changed) || have_scaled_objects_changed;
         let mut changed = std::mem::take(&mut self.changed);
         if changed.is_empty() && !have_findings_changed && !has_wanted_changed {
             return None;

@@ -64,10 +64,34 @@ impl Index {
         let message = scaling
             .as_ref()
             .map(|scaling| self.workload_message(id, members, scaling));
-        let states = members
-            .iter()
-            .filter_map(|member| self.services.get(member));
-        for (backend, state) in states.flat_map(|state| &state.backends) {
+        let members: Vec<ServiceId> = members.iter().cloned().collect();
+        self.set_paused(id, is_paused);
+        for member in &members {
+            self.show_backends(member);
+        }
+        let text = id.text();
+        self.table
+            .set_findings(&format!("workload {text}"), &findings);
+        self.table.set_scaled_object(&text, wanted);
+        self.table.set_workload(text, message);
+    }
+
+    /// Notes whether a workload stays at zero.
+    pub(super) fn set_paused(&mut self, id: &WorkloadId, is_paused: bool) {
+        if is_paused {
+            self.paused.insert(id.clone());
+        } else {
+            self.paused.remove(id);
+        }
+    }
+
+    /// Puts the backends of a Service into the table.
+    pub(super) fn show_backends(&mut self, id: &ServiceId) {
+        let Some(state) = self.services.get(id) else {
+            return;
+        };
+        let is_paused = state.workloads.iter().any(|id| self.paused.contains(id));
+        for (backend, state) in &state.backends {
             // Paused is said at zero alone: what runs is served, whoever scales it.
             let paused = is_paused && state.ready_endpoints == 0;
             let state = Backend {
@@ -76,11 +100,6 @@ impl Index {
             };
             self.table.set_backend(backend, Some(&state));
         }
-        let text = id.text();
-        self.table
-            .set_findings(&format!("workload {text}"), &findings);
-        self.table.set_scaled_object(&text, wanted);
-        self.table.set_workload(text, message);
     }
 
     /// The workload of a Service, and why it is not clear.
@@ -163,6 +182,7 @@ impl Index {
             aliases.insert(("service", member.name.as_ref().to_owned()));
             let users = self.users_of(member).map(|(route, _)| route);
             // A name means an object of the workload's own namespace.
+            let users = users.filter(|route| !route.is_add_on());
             for route in users.filter(|route| route.namespace == id.namespace) {
                 let kind = if route.kind == Kind::Ingress {
                     "ingress"

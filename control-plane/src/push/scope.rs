@@ -81,6 +81,7 @@ impl Scope {
         let is_near = namespaces.is_empty() || namespaces.contains(&origin.namespace);
         let is_attached = match &origin.ingress_class {
             // A scope that names only a Gateway wants no Ingress, and the other way round.
+            _ if origin.is_everywhere => true,
             _ if gateway.is_empty() && ingress_class.is_empty() => true,
             Some(class) => !ingress_class.is_empty() && class == ingress_class,
             None => !gateway.is_empty() && origin.gateways.contains(gateway),
@@ -118,7 +119,7 @@ mod tests {
         let route = Origin {
             namespace: "shop".to_owned(),
             gateways: BTreeSet::from(["infra/public".to_owned()]),
-            ingress_class: None,
+            ..Origin::default()
         };
         let class = Some("nginx".to_owned());
         let ingress = Origin {

@@ -2,8 +2,10 @@
 
 mod decode;
 mod split;
+mod unknown;
 
 use serde_json::Value;
+use wakegate_api::UnknownField;
 
 pub(super) use self::decode::typed;
 
@@ -21,6 +23,8 @@ pub struct Parsed {
     pub document: usize,
     /// What it says.
     pub content: Result<Content, DocumentError>,
+    /// The fields that its kind does not have; the rest of it counts.
+    pub unknown: Vec<UnknownField>,
 }
 
 /// A document that says something.
@@ -47,18 +51,20 @@ pub struct DocumentError {
 pub fn parse(text: &str) -> Vec<Parsed> {
     let mut all = Vec::new();
     for document in split::documents(text) {
-        let contents = match value(&document) {
-            Ok(value) => decode::items(value)
-                .into_iter()
-                .map(decode::object)
-                .collect(),
-            Err(error) => vec![Err(error)],
-        };
         let index = document.index;
-        all.extend(contents.into_iter().map(|content| Parsed {
+        let parsed = |content, unknown| Parsed {
             document: index,
             content,
-        }));
+            unknown,
+        };
+        match value(&document) {
+            Ok(value) => all.extend(decode::items(value).into_iter().map(|item| {
+                let mut unknown = Vec::new();
+                let content = decode::object(item, &mut unknown);
+                parsed(content, unknown)
+            })),
+            Err(error) => all.push(parsed(Err(error), Vec::new())),
+        }
     }
     all
 }

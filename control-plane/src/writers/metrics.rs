@@ -20,6 +20,8 @@ pub struct WriterMetrics {
 pub(super) enum Written {
     ScaledObject,
     WakePolicyStatus,
+    /// And the finalizer of an HTTPScaledObject.
+    AddOnStatus,
     Event,
 }
 
@@ -80,6 +82,7 @@ impl EncodeLabelValue for Written {
         match self {
             Self::ScaledObject => "scaled_object",
             Self::WakePolicyStatus => "wake_policy_status",
+            Self::AddOnStatus => "add_on_status",
             Self::Event => "event",
         }
         .encode(encoder)

@@ -19,6 +19,7 @@ use wakegate_api::{WakePolicy, wake_policy::PolicyAncestor};
 
 use super::{
     FIELD_MANAGER, Writers, changed,
+    first::First,
     metrics::{WriteOutcome, WriterMetrics, Written},
     mirror::Mirror,
     write::{Unwritten, write},
@@ -42,9 +43,7 @@ pub(super) struct Policies {
     leadership: Leadership,
     metrics: WriterMetrics,
     mirror: Mirror<WakePolicy, Observed>,
-    /// What the index says of each policy, and the snapshot that said it first: in a table that never rests no
-    /// filter has the newest.
-    first: BTreeMap<ObjectId, (Arc<PolicyVerdict>, Arc<Snapshot>)>,
+    first: First<PolicyVerdict>,
     /// What could not be written, and from when on it is tried again.
     failed: BTreeMap<ObjectId, Instant>,
 }
@@ -78,7 +77,7 @@ impl Policies {
             leadership: writers.leadership.clone(),
             metrics: writers.metrics.clone(),
             mirror,
-            first: BTreeMap::new(),
+            first: First::default(),
             failed: BTreeMap::new(),
             client,
         }
@@ -105,15 +104,7 @@ impl Policies {
 
     async fn round(&mut self, snapshot: &Arc<Snapshot>) {
         let now = Instant::now();
-        self.first.retain(|id, (verdict, _)| {
-            let still = snapshot.policies.get(id);
-            still.is_some_and(|still| Arc::ptr_eq(still, verdict))
-        });
-        for (id, verdict) in &snapshot.policies {
-            self.first
-                .entry(id.clone())
-                .or_insert_with(|| (Arc::clone(verdict), Arc::clone(snapshot)));
-        }
+        self.first.renew(snapshot, &snapshot.policies);
         self.failed.retain(|_, at| *at > now);
         let mut due = Vec::new();
         for (id, observed) in self.mirror.objects() {

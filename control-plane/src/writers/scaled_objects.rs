@@ -1,7 +1,8 @@
 //! A ScaledObject for each workload: made when filters count for it, kept as it is to be, deleted when
 //! nobody wants it.
 //!
-//! Server-side apply, never by force: a field that a user, or a tool of theirs, has is theirs.
+//! Server-side apply, and never by force but where the KEDA HTTP add-on's operator is gone and what it wrote is taken
+//! over: a field that a user, or a tool of theirs, has is theirs.
 
 mod manifest;
 mod plan;
@@ -21,6 +22,7 @@ use kube::{
     api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
     runtime::watcher,
 };
+use serde_json::Value;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -216,7 +218,15 @@ impl ScaledObjects {
             Step::Apply => {
                 attempt.begin();
                 if let Some(manifest) = manifest {
-                    self.apply(id.clone(), manifest);
+                    let patch = Patch::Apply(manifest.as_value().clone());
+                    self.patch(id.clone(), (patch, manifest.adopts()));
+                }
+            }
+            Step::LetGo => {
+                attempt.begin();
+                if let Some((manifest, observed)) = manifest.zip(observed) {
+                    let patch = manifest.letting_go(observed);
+                    self.patch(id.clone(), (Patch::Merge(patch), false));
                 }
             }
             Step::Delete => {
@@ -228,14 +238,17 @@ impl ScaledObjects {
         Look::Done
     }
 
-    fn apply(&self, id: ObjectId, manifest: Manifest) {
+    fn patch(&self, id: ObjectId, (patch, takes_over): (Patch<Value>, bool)) {
         let (api, leadership) = (self.api(&id), self.leadership.clone());
         self.writes.push(Box::pin(async move {
             if !leadership.is_leader() {
                 return (id, Ok(Done::NotLeader));
             }
-            let params = PatchParams::apply(FIELD_MANAGER);
-            let patch = Patch::Apply(manifest.as_value());
+            let params = PatchParams {
+                // By force only what the add-on's operator has left behind.
+                force: takes_over,
+                ..PatchParams::apply(FIELD_MANAGER)
+            };
             let result = write(api.patch(&id.name, &params, &patch)).await;
             (id, result.map(|object| Done::Applied(Box::new(object))))
         }));
@@ -316,16 +329,13 @@ impl ScaledObjects {
         self.notify(id, notice);
     }
 
-    /// Tells the Services of a ScaledObject, or takes back what they were told.
+    /// Tells who owns a ScaledObject, or takes back what they were told.
     fn notify(&self, id: &ObjectId, notice: Option<(&'static str, String)>) {
         let wanted = self.wanted.get(id);
         let owners = wanted.iter().flat_map(|wanted| &wanted.owners);
-        let services = owners.map(|owner| {
-            ObjectId::new(
-                Kind::Service,
-                Arc::clone(&id.namespace),
-                owner.name.as_str(),
-            )
+        let owners = owners.map(|owner| {
+            let namespace = Arc::clone(&id.namespace);
+            ObjectId::new(owner.kind, namespace, owner.name.as_str())
         });
         let notices = notice.map_or_else(Vec::new, |(reason, text)| {
             let notice = |object| Notice {
@@ -333,7 +343,7 @@ impl ScaledObjects {
                 reason,
                 text: text.clone(),
             };
-            services.map(notice).collect()
+            owners.map(notice).collect()
         });
         self.notices.set(Topic::ScaledObject(id.clone()), notices);
     }

@@ -6,17 +6,24 @@ use k8s_openapi::{
     api::{
         apps::v1::{Deployment, StatefulSet},
         autoscaling::v2::HorizontalPodAutoscaler,
-        core::v1::{Namespace, PodTemplateSpec},
+        core::v1::{ConfigMap, Namespace, PodTemplateSpec},
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use wakegate_api::{WakePolicy, wake_policy::Rules};
+use wakegate_api::{
+    UnknownField, WakePolicy,
+    http_add_on::{
+        HttpScaledObject, InterceptorRoute, RESPONSE_BODY_LABEL, ReadError, Reading, YES,
+    },
+    wake_policy::Rules,
+};
 
-use super::{Content, DocumentError};
+use super::{Content, DocumentError, unknown};
 use crate::object::{
-    AutoscalerObject, Kind, NamespaceObject, Object, ObjectId, WakePolicyObject, WorkloadObject,
+    AddOnObject, AutoscalerObject, ConfigMapObject, Kind, NamespaceObject, Object, ObjectId,
+    WakePolicyObject, WorkloadObject,
 };
 
 /// What a document says of itself before its fields are looked at.
@@ -37,7 +44,10 @@ pub(super) fn items(mut value: Value) -> Vec<Value> {
     }
 }
 
-pub(super) fn object(mut value: Value) -> Result<Content, DocumentError> {
+pub(super) fn object(
+    mut value: Value,
+    unknown: &mut Vec<UnknownField>,
+) -> Result<Content, DocumentError> {
     let mut described = Described::default();
     if !value.is_object() {
         let reason = format!(
@@ -49,10 +59,10 @@ pub(super) fn object(mut value: Value) -> Result<Content, DocumentError> {
     let kind_name = required(&value, "/kind", &described)?.to_owned();
     let api_version = required(&value, "/apiVersion", &described)?.to_owned();
     let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
-    let Some(kind) = Kind::ALL
-        .into_iter()
-        .find(|kind| is_same(*kind, group, &kind_name))
-    else {
+    let mut kinds = Kind::ALL.into_iter();
+    let kind = kinds.find(|kind| is_same(*kind, group, &kind_name));
+    let is_read = |kind: &Kind| *kind != Kind::ConfigMap || is_response_body(&value);
+    let Some(kind) = kind.filter(is_read) else {
         return Ok(Content::Ignored(format!("{api_version} {kind_name}")));
     };
     let id = identity(kind, &value, &described)?;
@@ -67,9 +77,17 @@ pub(super) fn object(mut value: Value) -> Result<Content, DocumentError> {
     {
         metadata.insert("namespace".to_owned(), Value::from(&*id.namespace));
     }
+    *unknown = unknown::fields(kind, &value);
     let object = typed(kind, value)
         .map_err(|(field, reason)| DocumentError::of(&described, &field, reason))?;
     Ok(Content::Object(id, Box::new(object)))
+}
+
+/// Of ConfigMaps those alone are read that say by a label that they are bodies of answers.
+fn is_response_body(value: &Value) -> bool {
+    let labels = value.pointer("/metadata/labels");
+    let label = labels.and_then(|labels| labels.get(RESPONSE_BODY_LABEL));
+    label.and_then(Value::as_str) == Some(YES)
 }
 
 /// An older or newer version of a kind is that kind, so that it is refused and not passed over.
@@ -162,6 +180,19 @@ pub(in crate::source) fn typed(kind: Kind, value: Value) -> Result<Object, Refus
             let rules = Arc::new(rules);
             Object::WakePolicy(Box::new(WakePolicyObject { metadata, rules }))
         }
+        Kind::InterceptorRoute => {
+            let InterceptorRoute { metadata, spec, .. } = field_by_field(value)?;
+            add_on(metadata, spec.read())?
+        }
+        Kind::HttpScaledObject => {
+            let HttpScaledObject { metadata, spec, .. } = field_by_field(value)?;
+            add_on(metadata, spec.read())?
+        }
+        Kind::ConfigMap => {
+            let ConfigMap { metadata, data, .. } = field_by_field(value)?;
+            let data = data.unwrap_or_default();
+            Object::ConfigMap(Box::new(ConfigMapObject { metadata, data }))
+        }
         Kind::HorizontalPodAutoscaler => {
             let autoscaler: HorizontalPodAutoscaler = field_by_field(value)?;
             let target = autoscaler.spec.scale_target_ref;
@@ -183,6 +214,12 @@ pub(in crate::source) fn typed(kind: Kind, value: Value) -> Result<Object, Refus
         }
     };
     Ok(object)
+}
+
+fn add_on(metadata: ObjectMeta, reading: Result<Reading, ReadError>) -> Result<Object, Refusal> {
+    let reading = reading.map_err(|error| (error.field, error.problem.to_string()))?;
+    let reading = Arc::new(reading);
+    Ok(Object::AddOn(Box::new(AddOnObject { metadata, reading })))
 }
 
 fn workload(metadata: ObjectMeta, replicas: Option<i32>, template: PodTemplateSpec) -> Object {

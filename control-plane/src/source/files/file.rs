@@ -77,6 +77,11 @@ impl File {
             let place = format!("{shown}, document {}", parsed.document);
             match parsed.content {
                 Ok(Content::Object(id, object)) => {
+                    let unknown = parsed.unknown.iter().map(|unknown| {
+                        let reason = format!("{unknown}; it is passed over");
+                        Finding::new(&id, &*unknown.field, reason)
+                    });
+                    file.findings.extend(unknown);
                     file.insert(id, parsed.document, *object, &place);
                 }
                 Ok(Content::Ignored(what)) => tracing::debug!(place, what, "kind is not read"),

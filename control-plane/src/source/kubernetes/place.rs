@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use kube::core::ApiResource;
+use wakegate_api::http_add_on::{RESPONSE_BODY_LABEL, YES};
 
 use crate::object::Kind;
 
@@ -67,15 +68,23 @@ impl Place {
             | Kind::GatewayClass
             | Kind::ReferenceGrant
             | Kind::ScaledObject
-            | Kind::WakePolicy => true,
+            | Kind::WakePolicy
+            | Kind::InterceptorRoute
+            | Kind::HttpScaledObject => true,
             Kind::Service
             | Kind::EndpointSlice
             | Kind::Namespace
             | Kind::Ingress
             | Kind::Deployment
             | Kind::StatefulSet
-            | Kind::HorizontalPodAutoscaler => false,
+            | Kind::HorizontalPodAutoscaler
+            | Kind::ConfigMap => false,
         }
+    }
+
+    /// The labels that objects need to be read. What else stands in ConfigMaps is nobody's business here.
+    pub(super) fn labels(&self) -> Option<String> {
+        (self.kind == Kind::ConfigMap).then(|| format!("{RESPONSE_BODY_LABEL}={YES}"))
     }
 }
 

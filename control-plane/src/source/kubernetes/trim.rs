@@ -10,6 +10,9 @@ use crate::object::Kind;
 const DOMAINS: [&str; 2] = ["wakegate.dev", "keda.sh"];
 const INGRESS_CLASS: &str = "kubernetes.io/ingress.class";
 
+/// Where kubectl keeps a whole object: in a copy it would say what the copy is not.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// What is left of an object's metadata.
 pub(super) fn metadata(kind: Kind, metadata: ObjectMeta) -> ObjectMeta {
     let ObjectMeta {
@@ -33,7 +36,14 @@ pub(super) fn metadata(kind: Kind, metadata: ObjectMeta) -> ObjectMeta {
         DOMAINS.iter().any(is_in) || (kind == Kind::Ingress && key == INGRESS_CLASS)
     };
     let annotations = annotations.map(|mut annotations| {
-        annotations.retain(|key, _| is_read(key));
+        // A ScaledObject has all those of its HTTPScaledObject.
+        annotations.retain(|key, _| {
+            if kind == Kind::HttpScaledObject {
+                key != LAST_APPLIED
+            } else {
+                is_read(key)
+            }
+        });
         annotations
     });
     let is_generated = matches!(
@@ -95,6 +105,7 @@ pub(super) fn content(kind: Kind, mut content: Value) -> Value {
         ),
         Kind::HorizontalPodAutoscaler => keep_of_spec(fields, &["scaleTargetRef"]),
         Kind::Namespace => fields.clear(),
+        Kind::ConfigMap => keep(fields, &["data"]),
         Kind::HttpRoute
         | Kind::GrpcRoute
         | Kind::Gateway
@@ -102,15 +113,22 @@ pub(super) fn content(kind: Kind, mut content: Value) -> Value {
         | Kind::ReferenceGrant
         | Kind::Ingress
         | Kind::ScaledObject
-        | Kind::WakePolicy => {}
+        | Kind::WakePolicy
+        | Kind::InterceptorRoute
+        | Kind::HttpScaledObject => {}
     }
     content
 }
 
 fn has_labels(kind: Kind) -> bool {
     match kind {
-        // The Service of a slice; what Gateways choose namespaces by; who wrote a ScaledObject.
-        Kind::EndpointSlice | Kind::Namespace | Kind::ScaledObject => true,
+        // The Service of a slice; what Gateways choose namespaces by; who wrote a ScaledObject; what it has from an
+        // HTTPScaledObject; which data may be served.
+        Kind::EndpointSlice
+        | Kind::Namespace
+        | Kind::ScaledObject
+        | Kind::HttpScaledObject
+        | Kind::ConfigMap => true,
         Kind::Service
         | Kind::HttpRoute
         | Kind::GrpcRoute
@@ -121,7 +139,8 @@ fn has_labels(kind: Kind) -> bool {
         | Kind::Deployment
         | Kind::StatefulSet
         | Kind::HorizontalPodAutoscaler
-        | Kind::WakePolicy => false,
+        | Kind::WakePolicy
+        | Kind::InterceptorRoute => false,
     }
 }
 
@@ -168,8 +187,7 @@ mod tests {
             .unwrap();
             super::metadata(Kind::HttpRoute, metadata)
         };
-        let last_applied = "kubectl.kubernetes.io/last-applied-configuration";
-        let one = object("1", last_applied);
+        let one = object("1", LAST_APPLIED);
         assert_eq!(one, object("2", INGRESS_CLASS));
         assert_eq!(one.generation, Some(3));
         let keys: Vec<String> = one.annotations.unwrap().into_keys().collect();

@@ -146,6 +146,9 @@ impl Watch {
         if let Some(name) = name {
             config = config.fields(&format!("metadata.name={name}"));
         }
+        if let Some(labels) = self.place.labels() {
+            config = config.labels(&labels);
+        }
         Some(watcher(api, config).boxed())
     }
 }

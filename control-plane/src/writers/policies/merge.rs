@@ -2,23 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::{
-    apimachinery::pkg::apis::meta::v1::{Condition, Time},
-    jiff::Timestamp,
-};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
 use wakegate_api::wake_policy::{AncestorRef, PolicyAncestor, TargetRef};
 
-use super::super::CONTROLLER;
+use super::super::{CONTROLLER, conditions::Said};
 use crate::{
     push::Applied,
-    wanted::{AncestorVerdict, PolicyVerdict, Refusal},
+    wanted::{AncestorVerdict, PolicyVerdict},
 };
 
 /// Ancestors of one status, of all controllers together, as GEP-713 bounds them.
 const MAX_ANCESTORS: usize = 16;
-
-/// Bytes of a condition's message. The API server takes 32 KiB.
-const MAX_MESSAGE: usize = 1_024;
 
 const ACCEPTED: &str = "Accepted";
 const RESOLVED_REFS: &str = "ResolvedRefs";
@@ -50,7 +44,7 @@ pub(super) fn ancestors(
             .filter(|so_far| so_far.ancestor_ref == name)
             .flat_map(|so_far| &so_far.conditions);
         let so_far: Vec<&Condition> = so_far.collect();
-        let has = Said {
+        let said = Said {
             generation: verdict.generation,
             so_far: &so_far,
             now,
@@ -58,89 +52,34 @@ pub(super) fn ancestors(
         next.push(PolicyAncestor {
             ancestor_ref: name,
             controller_name: CONTROLLER.to_owned(),
-            conditions: has.conditions(ancestor, applied(ancestor)),
+            conditions: conditions(&said, ancestor, applied(ancestor)),
         });
     }
     next
 }
 
-/// What was said of one target before, and of which generation is spoken now.
-struct Said<'a> {
-    generation: i64,
-    so_far: &'a [&'a Condition],
-    now: Timestamp,
-}
-
-impl Said<'_> {
-    fn conditions(&self, verdict: &AncestorVerdict, applied: Applied) -> Vec<Condition> {
-        let AncestorVerdict {
-            target: _,
-            accepted,
-            resolved_refs,
-            origins: _,
-        } = verdict;
-        let programmed = match (accepted, resolved_refs) {
-            (Ok(()), Ok(())) => self.programmed(applied),
-            (Err(_), _) => Err(("NotAccepted", "it is not in force")),
-            (Ok(()), Err(_)) => Err(("RefNotResolved", "what it names is not there")),
-        };
-        let programmed = match programmed {
-            Ok(text) => ("True", PROGRAMMED, text),
-            Err((reason, text)) => ("False", reason, text),
-        };
-        vec![
-            self.of_result(ACCEPTED, accepted, "it is in force"),
-            self.of_result(RESOLVED_REFS, resolved_refs, "all that it names is there"),
-            self.condition(PROGRAMMED, programmed),
-        ]
-    }
-
-    /// Every change of the table is a moment in which no worker has it: what was programmed stays so.
-    fn programmed(&self, applied: Applied) -> Result<&'static str, (&'static str, &'static str)> {
-        const DONE: &str = "every filter that is connected has it";
-        match applied {
-            Applied::All => Ok(DONE),
-            Applied::Waiting { .. } if self.was_programmed() => Ok(DONE),
-            Applied::Waiting { .. } => {
-                Err(("Pending", "not every filter that is connected has it yet"))
-            }
-            Applied::NoWorker => Err(("NoWorker", "no filter that serves its target is connected")),
-        }
-    }
-
-    fn was_programmed(&self) -> bool {
-        self.last(PROGRAMMED).is_some_and(|condition| {
-            condition.status == "True" && condition.observed_generation == Some(self.generation)
-        })
-    }
-
-    fn of_result(&self, kind: &str, result: &Result<(), Refusal>, good: &str) -> Condition {
-        match result {
-            Ok(()) => self.condition(kind, ("True", kind, good)),
-            Err(Refusal { reason, message }) => self.condition(kind, ("False", reason, message)),
-        }
-    }
-
-    fn condition(&self, kind: &str, (status, reason, text): (&str, &str, &str)) -> Condition {
-        let last = self.last(kind).filter(|last| last.status == status);
-        let message = text.get(..text.floor_char_boundary(MAX_MESSAGE));
-        Condition {
-            type_: kind.to_owned(),
-            status: status.to_owned(),
-            reason: reason.to_owned(),
-            message: message.unwrap_or(text).to_owned(),
-            observed_generation: Some(self.generation),
-            last_transition_time: last
-                .map_or(Time(self.now), |last| last.last_transition_time.clone()),
-        }
-    }
-
-    fn last(&self, kind: &str) -> Option<&Condition> {
-        self.so_far
-            .iter()
-            .copied()
-            .find(|condition| condition.type_ == kind)
-    }
+/// The conditions of one target.
+fn conditions(said: &Said<'_>, verdict: &AncestorVerdict, applied: Applied) -> Vec<Condition> {
+    let AncestorVerdict {
+        target: _,
+        accepted,
+        resolved_refs,
+        origins: _,
+    } = verdict;
+    let programmed = match (accepted, resolved_refs) {
+        (Ok(()), Ok(())) => said.programmed(PROGRAMMED, applied),
+        (Err(_), _) => Err(("NotAccepted", "it is not in force")),
+        (Ok(()), Err(_)) => Err(("RefNotResolved", "what it names is not there")),
+    };
+    let programmed = match programmed {
+        Ok(text) => ("True", PROGRAMMED, text),
+        Err((reason, text)) => ("False", reason, text),
+    };
+    vec![
+        said.of_result(ACCEPTED, accepted, "it is in force"),
+        said.of_result(RESOLVED_REFS, resolved_refs, "all that it names is there"),
+        said.condition(PROGRAMMED, programmed),
+    ]
 }
 
 fn ancestor_ref(namespace: &str, target: &TargetRef) -> AncestorRef {
@@ -162,6 +101,7 @@ fn ancestor_ref(namespace: &str, target: &TargetRef) -> AncestorRef {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wanted::Refusal;
 
     fn target(name: &str) -> TargetRef {
         TargetRef {

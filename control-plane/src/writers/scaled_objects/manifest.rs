@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::super::{FIELD_MANAGER, MANAGED_BY};
-use crate::{object::Kind, wanted::WantedScaledObject};
+use crate::{
+    object::Kind,
+    wanted::{Owner, WantedScaledObject},
+};
 
 /// Carries the digest of what was applied last: a field that is no longer wanted shows nowhere else.
 const APPLIED: &str = "wakegate.dev/applied";
@@ -22,7 +25,13 @@ pub(super) struct Common {
 
 /// A ScaledObject as it is to be.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Manifest(Value);
+pub(super) struct Manifest {
+    value: Value,
+    /// Who owns it by us.
+    owners: Vec<String>,
+    adopts: bool,
+    is_let_go: bool,
+}
 
 /// A ScaledObject as it is, as far as it is compared.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,16 +58,17 @@ impl Manifest {
         let mut metadata = wanted.trigger_metadata(common.polling_interval);
         let scaler_address = common.scaler_address.as_ref().to_owned();
         metadata.insert("scalerAddress".to_owned(), scaler_address);
-        let owner = |owner: &crate::wanted::Owner| json!({"apiVersion": "v1", "kind": "Service", "name": owner.name, "uid": owner.uid});
         let owners = wanted.owners.iter().filter(|owner| !owner.uid.is_empty());
-        let owners: Vec<Value> = owners.map(owner).collect();
+        let owners: Vec<Value> = owners.map(owner_reference).collect();
+        let mut labels = wanted.labels.clone();
+        labels.insert(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
         let mut manifest = json!({
             "apiVersion": Kind::ScaledObject.api_version(),
             "kind": Kind::ScaledObject.as_str(),
             "metadata": {
                 "name": wanted.name,
                 "namespace": &*wanted.namespace,
-                "labels": {MANAGED_BY.0: MANAGED_BY.1},
+                "labels": labels,
                 "annotations": wanted.annotations,
                 "ownerReferences": owners,
             },
@@ -82,17 +92,49 @@ impl Manifest {
         if let Some(annotations) = manifest.pointer_mut("/metadata/annotations") {
             annotations[APPLIED] = digest.into();
         }
-        Self(manifest)
+        Self {
+            value: manifest,
+            owners: wanted.owners.iter().map(|it| it.uid.clone()).collect(),
+            adopts: wanted.adopts,
+            is_let_go: wanted.is_let_go,
+        }
     }
 
     /// What is sent.
     pub(super) fn as_value(&self) -> &Value {
-        &self.0
+        &self.value
+    }
+
+    /// Whether fields of another's are taken over with it.
+    pub(super) fn adopts(&self) -> bool {
+        self.adopts
+    }
+
+    /// Whether it is to be nobody's.
+    pub(super) fn is_let_go(&self) -> bool {
+        self.is_let_go
+    }
+
+    /// What makes it nobody's: without the marks by which it is ours, and without who owns it.
+    pub(super) fn letting_go(&self, observed: &Observed) -> Value {
+        let owners = observed.content.pointer("/metadata/ownerReferences");
+        let owners = owners.and_then(Value::as_array).into_iter().flatten();
+        let is_other = |owner: &&Value| {
+            let uid = owner.get("uid").and_then(Value::as_str);
+            uid.is_none_or(|uid| self.owners.iter().all(|ours| ours != uid))
+        };
+        let others: Vec<&Value> = owners.filter(is_other).collect();
+        json!({"metadata": {
+            "uid": observed.uid,
+            "labels": {MANAGED_BY.0: null},
+            "annotations": {APPLIED: null},
+            "ownerReferences": others,
+        }})
     }
 
     /// Whether an object is as this says. What others added to it does not matter.
     pub(super) fn agrees_with(&self, observed: &Observed) -> bool {
-        includes(&observed.content, &self.0)
+        includes(&observed.content, &self.value)
     }
 }
 
@@ -126,6 +168,19 @@ impl Observed {
             content,
         }
     }
+}
+
+fn owner_reference(owner: &Owner) -> Value {
+    let Owner { kind, name, uid } = owner;
+    let (version, name_of_kind) = (kind.api_version(), kind.as_str());
+    if *kind == Kind::HttpScaledObject {
+        // As the add-on has it, so that either takes over what the other has left.
+        return json!({
+            "apiVersion": version, "kind": name_of_kind, "name": name, "uid": uid,
+            "controller": true, "blockOwnerDeletion": true,
+        });
+    }
+    json!({"apiVersion": version, "kind": name_of_kind, "name": name, "uid": uid})
 }
 
 /// Whether all of `part` is in `whole`. Of lists of objects with a `uid`, in any order; others whole.

@@ -26,6 +26,8 @@ pub(super) enum Step {
     Apply,
     /// Nobody wants it.
     Delete,
+    /// It is to stay, and not ours any longer.
+    LetGo,
 }
 
 /// Which filters are awaited by one that is not there: without them idle would be said of it, and KEDA put it to
@@ -80,6 +82,10 @@ pub(super) fn step(wanted: Option<&Manifest>, observed: Option<&Observed>) -> St
         (None, _) => Step::Nothing,
         // Once KEDA has let it go, it is missing.
         (Some(_), Some(observed)) if observed.is_going => Step::Nothing,
+        (Some(wanted), observed) if wanted.is_let_go() => match observed {
+            Some(observed) if observed.is_ours => Step::LetGo,
+            Some(_) | None => Step::Nothing,
+        },
         (Some(wanted), Some(observed)) if wanted.agrees_with(observed) => Step::Nothing,
         (Some(_), _) => Step::Apply,
     }
@@ -215,6 +221,26 @@ mod tests {
         });
         assert_eq!(step(None, Some(&going)), Step::Nothing);
         assert_eq!(step(Some(&manifest), Some(&going)), Step::Nothing);
+    }
+
+    #[test]
+    fn what_is_let_go_loses_our_marks_and_stays() {
+        let mut wanted = wanted();
+        let ours = observed(&Manifest::new(&wanted, &common()), |object| {
+            let owners = object["metadata"]["ownerReferences"].as_array_mut();
+            owners.unwrap().push(json!({"name": "other", "uid": "x"}));
+        });
+        wanted.is_let_go = true;
+        let manifest = Manifest::new(&wanted, &common());
+        assert_eq!(step(Some(&manifest), Some(&ours)), Step::LetGo);
+        let patch = manifest.letting_go(&ours);
+        let left = patch["metadata"]["ownerReferences"].as_array().unwrap();
+        let left: Vec<&str> = left.iter().map(|it| it["uid"].as_str().unwrap()).collect();
+        assert_eq!(left, ["x"]);
+        let label = patch["metadata"]["labels"].as_object().unwrap();
+        assert_eq!(label["app.kubernetes.io/managed-by"], json!(null));
+        // Once it is nobody's it is not made anew.
+        assert_eq!(step(Some(&manifest), None), Step::Nothing);
     }
 
     #[test]

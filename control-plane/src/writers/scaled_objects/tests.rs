@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use wakegate_wire::v1;
 
 use super::manifest::{Common, Manifest, Observed};
-use crate::wanted::{Owner, Target, WantedScaledObject};
+use crate::{
+    object::Kind,
+    wanted::{Owner, Target, Trigger, WantedScaledObject},
+};
 
 pub(super) fn wanted() -> WantedScaledObject {
     WantedScaledObject {
@@ -19,6 +22,7 @@ pub(super) fn wanted() -> WantedScaledObject {
             name: "web".to_owned(),
         },
         owners: vec![Owner {
+            kind: Kind::Service,
             name: "web".to_owned(),
             uid: "svc-1".to_owned(),
         }],
@@ -26,8 +30,11 @@ pub(super) fn wanted() -> WantedScaledObject {
         max_replicas: 10,
         cooldown: Duration::from_millis(2_500),
         initial_cooldown: Duration::from_mins(5),
-        targets: v1::Targets::default(),
+        trigger: Trigger::Workload(v1::Targets::default()),
+        labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
+        adopts: false,
+        is_let_go: false,
         origins: Vec::new(),
     }
 }

@@ -1,0 +1,184 @@
+//! The ScaledObject of an HTTPScaledObject: whether it is ours to write, and what it is to be like.
+
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use wakegate_api::{
+    ScaledObject,
+    http_add_on::{HTTP_SCALED_OBJECT_KEY, ORPHAN_SCALED_OBJECT, SKIP_SCALED_OBJECT, Scaling, YES},
+};
+
+use crate::{
+    index::{Index, Origin, workload::WorkloadId},
+    object::{AddOnObject, Code, Finding, Kind, Object, ObjectId},
+    wanted::{Owner, Target, Trigger, WantedScaledObject},
+};
+
+impl Index {
+    /// The ScaledObject of an HTTPScaledObject. Who has an InterceptorRoute writes it.
+    pub(super) fn add_on_wanted(
+        &self,
+        id: &ObjectId,
+        add_on: &AddOnObject,
+        scaled: Option<&WorkloadId>,
+        findings: &mut Vec<Finding>,
+    ) -> Option<WantedScaledObject> {
+        let scaling = add_on.reading.scaling.as_ref()?;
+        let is_let_go = says_yes(&add_on.metadata, ORPHAN_SCALED_OBJECT);
+        if says_yes(&add_on.metadata, SKIP_SCALED_OBJECT) && !is_let_go {
+            return None;
+        }
+        // There is none to let go, or it is done.
+        if is_let_go && !self.has_scaled_object_of_ours(id) {
+            return None;
+        }
+        let mut refuse = |field: &str, code, reason: String| {
+            findings.push(Finding::new(id, field, reason).with(code));
+        };
+        let Some(scaled) = scaled else {
+            let reason = "nothing is found to scale: name the workload".to_owned();
+            refuse("spec.scaleTargetRef.name", Code::WorkloadUnclear, reason);
+            return None;
+        };
+        let adopts = match self.may_write_for(id, add_on, scaled) {
+            Ok(adopts) => adopts,
+            Err((code, reason)) => {
+                refuse("", code, reason);
+                return None;
+            }
+        };
+        let Scaling {
+            workload,
+            min_replicas,
+            max_replicas,
+            cooldown,
+            initial_cooldown,
+        } = scaling.clone();
+        let metadata = &add_on.metadata;
+        let api_version = workload.and_then(|workload| workload.api_version);
+        Some(WantedScaledObject {
+            workload: WorkloadId::of_add_on(id).text(),
+            namespace: Arc::clone(&id.namespace),
+            name: id.name.as_ref().to_owned(),
+            target: Target {
+                api_version: api_version.unwrap_or_else(|| api_version_of(&scaled.kind)),
+                kind: scaled.kind.clone(),
+                name: scaled.name.clone(),
+            },
+            owners: vec![Owner {
+                kind: Kind::HttpScaledObject,
+                name: id.name.as_ref().to_owned(),
+                uid: metadata.uid.clone().unwrap_or_default(),
+            }],
+            min_replicas,
+            max_replicas: max_replicas.get(),
+            cooldown,
+            initial_cooldown,
+            trigger: Trigger::Object {
+                kind: HTTP_SCALED_OBJECT_KEY,
+                name: id.name.as_ref().to_owned(),
+            },
+            labels: metadata.labels.clone().unwrap_or_default(),
+            annotations: metadata.annotations.clone().unwrap_or_default(),
+            adopts,
+            is_let_go,
+            origins: self.origins_of_add_on(id),
+        })
+    }
+
+    fn has_scaled_object_of_ours(&self, id: &ObjectId) -> bool {
+        self.scaled_object_named(id)
+            .is_some_and(ScaledObject::is_ours)
+    }
+
+    /// The ScaledObject of an object's own name.
+    fn scaled_object_named(&self, id: &ObjectId) -> Option<&ScaledObject> {
+        let (namespace, name) = (Arc::clone(&id.namespace), Arc::clone(&id.name));
+        let id = ObjectId::new(Kind::ScaledObject, namespace, name);
+        let Object::ScaledObject(there) = self.objects.get(&id)? else {
+            return None;
+        };
+        Some(there)
+    }
+
+    pub(super) fn origins_of_add_on(&self, id: &ObjectId) -> Vec<Arc<Origin>> {
+        let routes = self.routes.get(id).into_iter();
+        routes.map(|routes| Arc::clone(&routes.origin)).collect()
+    }
+
+    /// Whether the ScaledObject of an HTTPScaledObject is ours to write, and if so, whether it is the operator's
+    /// that is taken over; else why not.
+    fn may_write_for(
+        &self,
+        id: &ObjectId,
+        add_on: &AddOnObject,
+        scaled: &WorkloadId,
+    ) -> Result<bool, (Code, String)> {
+        let own = ObjectId::new(
+            Kind::ScaledObject,
+            Arc::clone(&id.namespace),
+            Arc::clone(&id.name),
+        );
+        let there = self.scaled_object_named(id);
+        let is_ours = there.is_some_and(ScaledObject::is_ours);
+        let target = scaled.target();
+        let others = self.objects.scaled_objects(&id.namespace, &target);
+        let mut others = others.filter(|(other, object)| **other != own && !object.is_ours());
+        if let Some((other, _)) = others.next() {
+            let reason = format!("{other} scales {target} already: remove one of the two");
+            return Err((Code::ScaledElsewhere, reason));
+        }
+        if is_ours {
+            return Ok(false);
+        }
+        if let Some(there) = there {
+            let owners = there.metadata.owner_references.iter().flatten();
+            let is_controlled = owners.into_iter().any(|owner| {
+                owner.controller == Some(true)
+                    && owner.kind == id.kind.as_str()
+                    && *owner.name == *id.name
+                    && add_on
+                        .metadata
+                        .uid
+                        .as_ref()
+                        .is_none_or(|uid| *uid == owner.uid)
+            });
+            if !is_controlled {
+                let reason = format!(
+                    "{own} is there and not of this object: remove it, or say {SKIP_SCALED_OBJECT}: \"true\" and \
+                     keep it"
+                );
+                return Err((Code::ScaledElsewhere, reason));
+            }
+        }
+        match self.objects.add_on_operator() {
+            Some(operator) => {
+                let reason = format!(
+                    "{operator}, the add-on's operator, still runs and writes {own}: once all routes lead to their \
+                     own Services, scale it to zero, and the ScaledObject is taken over"
+                );
+                Err((Code::AddOnRuns, reason))
+            }
+            None => Ok(there.is_some()),
+        }
+    }
+}
+
+pub(super) fn wants_scaled_object(add_on: &AddOnObject) -> bool {
+    let says = |annotation| says_yes(&add_on.metadata, annotation);
+    !says(SKIP_SCALED_OBJECT) && !says(ORPHAN_SCALED_OBJECT)
+}
+
+/// Whether an annotation has the one value by which the add-on takes it for a yes.
+fn says_yes(metadata: &ObjectMeta, annotation: &str) -> bool {
+    let annotations = metadata.annotations.as_ref();
+    let value = annotations.and_then(|annotations| annotations.get(annotation));
+    value.is_some_and(|value| value == YES)
+}
+
+/// As KEDA fills it in.
+fn api_version_of(kind: &str) -> String {
+    let kinds = [Kind::Deployment, Kind::StatefulSet];
+    let known = kinds.into_iter().find(|known| known.as_str() == kind);
+    known.map_or("apps/v1", Kind::api_version).to_owned()
+}
