@@ -18,6 +18,7 @@ mod envoy_without_filter;
 mod health_checks_wake_nothing;
 mod holds_in_order;
 mod hostile_clients;
+mod http_add_on;
 mod mass_endings;
 mod no_control_plane;
 mod operations_page;
