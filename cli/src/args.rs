@@ -1,0 +1,103 @@
+//! Flags as typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Helps with Wakegate, which scales HTTP workloads to zero inside of Envoy.
+///
+/// It reads and prints. Nothing is ever written to a cluster.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "wakegate", version)]
+pub struct Args {
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would become the help text of the command"
+    )]
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Say what has to change to move from the KEDA HTTP add-on to Wakegate, and in which order.
+    ///
+    /// Objects come from the cluster of the kubeconfig, or from --filename. For each it says what stays, what differs
+    /// (note), what to change by hand (change) and what cannot work (problem). Nothing is written.
+    ///
+    /// Exit status: 0 nothing to do, or notes alone; 1 changes; 2 problems; 3 not everything could be read; 64 a command
+    /// line that is not understood.
+    Migrate(MigrateArgs),
+}
+
+/// What `migrate` is told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct MigrateArgs {
+    /// A file of YAML or JSON, a directory of them with what is below, or - for standard input; may be given again
+    #[arg(
+        short = 'f',
+        long = "filename",
+        value_name = "PATH",
+        num_args = 1..
+    )]
+    pub filename: Vec<PathBuf>,
+
+    /// The context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME", conflicts_with = "filename")]
+    pub context: Option<String>,
+
+    /// A namespace to read, that of the add-on among them; may be given again [default: every namespace]
+    #[arg(
+        short,
+        long,
+        value_name = "NS",
+        value_delimiter = ',',
+        conflicts_with = "filename"
+    )]
+    pub namespace: Vec<String>,
+
+    /// Where KEDA finds Wakegate's scaler, as the control plane's flag of the same name says
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        default_value = "wakegate-scaler.wakegate:9090"
+    )]
+    pub scaler_address: String,
+
+    /// How the report is printed
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For reading
+    Text,
+    /// For programs; docs/migrate-from-http-add-on.md says what its fields mean
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_do_not_contradict_each_other() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn files_and_a_cluster_are_not_read_together() {
+        let parse = |line: &str| Args::try_parse_from(line.split(' ')).is_ok();
+        assert!(parse("wakegate migrate"));
+        assert!(parse("wakegate migrate -n shop,keda --context prod"));
+        assert!(parse("wakegate migrate -f a.yaml b.yaml -f c -o json"));
+        assert!(!parse("wakegate migrate -f a.yaml -n shop"));
+        assert!(!parse("wakegate migrate -f a.yaml --context prod"));
+        assert!(!parse("wakegate"));
+    }
+}
