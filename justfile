@@ -78,10 +78,11 @@ advisories:
 wasm:
     @scripts/wasm
 
-# Rewrite what is generated: wire/src/gen from wire/proto, and the CRDs below deploy from api/src
+# Rewrite what is generated: wire/src/gen from wire/proto, the CRDs below deploy from api/src, and what the program says in
+# docs/migrate-from-http-add-on.md from cli/src
 [group('build')]
 gen:
-    WAKEGATE_GEN=1 cargo test --quiet --package wakegate-wire --package wakegate-api --locked --test generated
+    WAKEGATE_GEN=1 cargo test --quiet --package wakegate-wire --package wakegate-api --package wakegate-cli --locked --test generated
 
 # Figures as ratios in one run, as Markdown and JSON; `--quick` for a first look
 [group('build')]
@@ -146,7 +147,7 @@ lint-wasm:
 
 [private]
 generated:
-    cargo test --quiet --package wakegate-wire --package wakegate-api --locked --test generated
+    cargo test --quiet --package wakegate-wire --package wakegate-api --package wakegate-cli --locked --test generated
 
 [private]
 check-docs:
