@@ -26,6 +26,11 @@ pub async fn run(args: &MigrateArgs) -> anyhow::Result<(String, u8)> {
     Ok((text, report.status()))
 }
 
+/// Says of objects what is to be said, with the address at which KEDA finds Wakegate's scaler.
+pub fn report(objects: &objects::Objects, scaler_address: &str) -> Report {
+    check::check(objects, scaler_address, Vec::new())
+}
+
 /// Reads what the flags name, and says what is to be said of it.
 ///
 /// # Errors

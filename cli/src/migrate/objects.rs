@@ -3,6 +3,7 @@
 mod decode;
 mod ingress;
 mod kind;
+mod other_route;
 mod requests;
 mod route;
 mod scaled_object;
@@ -26,6 +27,7 @@ use wakegate_api::{
 
 pub use self::kind::Kind;
 pub(crate) use self::{
+    other_route::OtherRoute,
     requests::{Path, covers, overlap, path_covers, path_overlap, same},
     route::{BackendRef, Grant, Rewrite, Route, RouteRule},
     scaled_object::{COOLDOWN_SECS, ScaledObject, Trigger},
@@ -88,6 +90,7 @@ pub struct Objects {
     pub(crate) unreadable: Vec<Unreadable>,
     pub(crate) scaled: Vec<ScaledObject>,
     pub(crate) routes: Vec<Route>,
+    pub(crate) other_routes: Vec<OtherRoute>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) services: BTreeMap<Place, (Id, Service)>,
     /// Those without the label that makes them bodies of answers are there without their content.
@@ -150,6 +153,8 @@ impl Objects {
             | Kind::HttpRoute
             | Kind::GrpcRoute
             | Kind::Ingress
+            | Kind::VirtualService
+            | Kind::HttpProxy
             | Kind::ReferenceGrant
             | Kind::ConfigMap
             | Kind::Deployment => false,

@@ -28,12 +28,13 @@ pub struct Step {
 }
 
 /// Said of what leads to the interceptor.
-const REPOINTED: [&Rule; 5] = [
+const REPOINTED: [&Rule; 6] = [
     &of_routes::BACKEND,
     &of_routes::BACKEND_SPLIT,
     &of_routes::BACKEND_NOBODY,
     &of_routes::INGRESS_BACKEND,
     &of_routes::INGRESS_MOVES,
+    &of_routes::OTHER_ROUTE,
 ];
 
 /// Said of what nobody needs without the interceptor.

@@ -1,12 +1,21 @@
-//! What nobody needs once no route leads to the interceptor.
+//! What else names the interceptor: routes of other kinds, and what nobody needs once no route leads there.
 
 use super::{Context, Found, interceptors::external_name};
 use crate::migrate::{
     objects::Place,
-    rules::traffic::{EXTERNAL_NAME, GRANT},
+    rules::traffic::{EXTERNAL_NAME, GRANT, OTHER_ROUTE},
 };
 
 pub(super) fn check(context: &Context<'_>, found: &mut Found) {
+    for route in &context.objects.other_routes {
+        for (field, place) in &route.named {
+            if let Some(interceptor) = context.interceptors.name_of(place) {
+                let facts = [("interceptor", interceptor.as_str())];
+                let finding = OTHER_ROUTE.at(&**field, &facts);
+                found.entry(route.id.clone()).or_default().push(finding);
+            }
+        }
+    }
     for (id, service) in context.objects.services.values() {
         let stands_for = external_name(service);
         let interceptor = stands_for.and_then(|place| context.interceptors.name_of(&place));

@@ -9,9 +9,15 @@ use crate::migrate::{
     objects::{Kind, ScaledObject, Trigger},
     rules::{
         Finding,
-        scaling::{FALLBACK_ZERO, NO_OBJECT, OF_INTERCEPTOR, POLLED, SCALER_ADDRESS, TAKEN_OVER},
+        scaling::{
+            FALLBACK_ZERO, NO_OBJECT, OF_INTERCEPTOR, POLLED, SCALER_ADDRESS, TAKEN_OVER,
+            TRIGGER_TLS,
+        },
     },
 };
+
+/// What KEDA has for TLS in a trigger's metadata.
+const TLS: [&str; 4] = ["caCert", "tlsClientCert", "tlsClientKey", "unsafeSsl"];
 
 /// Whether a trigger is for the add-on's scaler, or for Wakegate's with the words of the add-on.
 fn is_of_add_on(trigger: &Trigger) -> bool {
@@ -94,9 +100,15 @@ fn of_trigger(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let address = trigger.says("scalerAddress").unwrap_or("nothing");
-    if address != context.scaler {
+    if !is_same(address, context.scaler) {
         let facts = [("address", address), ("scaler", context.scaler)];
         findings.push(SCALER_ADDRESS.at(format!("{field}.metadata.scalerAddress"), &facts));
+    }
+    for key in TLS.iter().filter(|key| trigger.says(key).is_some()) {
+        findings.push(TRIGGER_TLS.at(format!("{field}.metadata.{key}"), &[]));
+    }
+    if trigger.authentication.is_some() {
+        findings.push(TRIGGER_TLS.at(format!("{field}.authenticationRef"), &[]));
     }
     if trigger.r#type == "external" {
         let interval = object.polling_secs.to_string();
@@ -121,6 +133,17 @@ fn of_trigger(
     findings
 }
 
+/// Whether two addresses are one Service and port, with the cluster's domain or without.
+fn is_same(one: &str, other: &str) -> bool {
+    let parts = |address: &str| {
+        let (host, port) = address.rsplit_once(':')?;
+        let host = host.trim_end_matches('.');
+        let service = host.split_once(".svc").map_or(host, |(service, _)| service);
+        Some((service.to_owned(), port.to_owned()))
+    };
+    one == other || parts(one).is_some_and(|it| Some(it) == parts(other))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +153,8 @@ mod tests {
         let is = |r#type: &str, key: &str, value: &str| {
             is_of_add_on(&Trigger {
                 r#type: r#type.to_owned(),
-                metadata: [(key.to_owned(), value.to_owned())].into(),
+                metadata: [(key.to_owned(), value.into())].into(),
+                ..Trigger::default()
             })
         };
         let address = "keda-add-ons-http-external-scaler.keda:9090";
@@ -138,5 +162,18 @@ mod tests {
         assert!(is("external", "interceptorRoute", "web"));
         assert!(!is("external-push", "scalerAddress", "mine.keda:9090"));
         assert!(!is("cron", "interceptorRoute", "web"));
+    }
+
+    #[test]
+    fn an_address_is_the_same_with_the_domain_of_the_cluster() {
+        let short = "wakegate-scaler.wakegate:9090";
+        assert!(is_same("wakegate-scaler.wakegate.svc:9090", short));
+        assert!(is_same(
+            "wakegate-scaler.wakegate.svc.cluster.local:9090",
+            short
+        ));
+        assert!(!is_same("wakegate-scaler.other:9090", short));
+        assert!(!is_same("wakegate-scaler.wakegate:9091", short));
+        assert!(!is_same("nothing", short));
     }
 }

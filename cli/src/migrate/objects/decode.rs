@@ -17,7 +17,9 @@ use wakegate_api::{
     },
 };
 
-use super::{AddOn, Id, Kind, Objects, Part, Unreadable, ingress, route, scaled_object};
+use super::{
+    AddOn, Id, Kind, Objects, Part, Unreadable, ingress, other_route, route, scaled_object,
+};
 
 /// The fields that each of the add-on's kinds has.
 static INTERCEPTOR_ROUTE: LazyLock<KnownFields> =
@@ -32,6 +34,13 @@ const PARTS: [(&str, Part); 5] = [
     ("KEDA_HTTP_SCALER_TARGET_ADMIN_PORT", Part::Scaler),
     ("KEDA_HTTP_OPERATOR_EXTERNAL_SCALER_SERVICE", Part::Operator),
     ("KEDAHTTP_OPERATOR_EXTERNAL_SCALER_SERVICE", Part::Operator),
+];
+
+/// How the add-on's manifests and its chart call them, with what comes before.
+const NAMES: [(&str, Part); 3] = [
+    ("add-ons-http-operator", Part::Operator),
+    ("add-ons-http-interceptor", Part::Interceptor),
+    ("add-ons-http-external-scaler", Part::Scaler),
 ];
 
 impl Objects {
@@ -85,6 +94,9 @@ impl Objects {
             Kind::Ingress => {
                 let object: Ingress = field_by_field(value)?;
                 self.routes.push(ingress::of_ingress(id, object));
+            }
+            Kind::VirtualService | Kind::HttpProxy => {
+                self.other_routes.push(other_route::read(id, &value));
             }
             Kind::ReferenceGrant => {
                 let object = field_by_field(value)?;
@@ -199,6 +211,16 @@ fn fields(value: &Value) -> Vec<String> {
 }
 
 fn part(deployment: &Value) -> Option<Part> {
+    part_by_env(deployment).or_else(|| {
+        let name = deployment.pointer("/metadata/name")?.as_str()?;
+        let mut names = NAMES.iter();
+        names
+            .find(|(end, _)| name.ends_with(end))
+            .map(|(_, part)| *part)
+    })
+}
+
+fn part_by_env(deployment: &Value) -> Option<Part> {
     let containers = deployment.pointer("/spec/template/spec/containers");
     let containers = containers.and_then(Value::as_array)?;
     let envs = containers.iter().filter_map(|it| it.get("env")?.as_array());

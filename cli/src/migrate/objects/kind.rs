@@ -22,6 +22,11 @@ pub enum Kind {
     GrpcRoute,
     /// Kubernetes' own.
     Ingress,
+    /// Istio's.
+    VirtualService,
+    /// Contour's.
+    #[serde(rename = "HTTPProxy")]
+    HttpProxy,
     /// Gateway API's.
     ReferenceGrant,
     /// Kubernetes' own.
@@ -34,13 +39,15 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of a report.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::InterceptorRoute,
         Self::HttpScaledObject,
         Self::ScaledObject,
         Self::HttpRoute,
         Self::GrpcRoute,
         Self::Ingress,
+        Self::VirtualService,
+        Self::HttpProxy,
         Self::ReferenceGrant,
         Self::Service,
         Self::ConfigMap,
@@ -56,6 +63,8 @@ impl Kind {
             Self::HttpRoute => "HTTPRoute",
             Self::GrpcRoute => "GRPCRoute",
             Self::Ingress => "Ingress",
+            Self::VirtualService => "VirtualService",
+            Self::HttpProxy => "HTTPProxy",
             Self::ReferenceGrant => "ReferenceGrant",
             Self::Service => "Service",
             Self::ConfigMap => "ConfigMap",
@@ -70,6 +79,8 @@ impl Kind {
             Self::ScaledObject => "keda.sh",
             Self::HttpRoute | Self::GrpcRoute | Self::ReferenceGrant => "gateway.networking.k8s.io",
             Self::Ingress => "networking.k8s.io",
+            Self::VirtualService => "networking.istio.io",
+            Self::HttpProxy => "projectcontour.io",
             Self::Service | Self::ConfigMap => "",
             Self::Deployment => "apps",
         }
@@ -81,8 +92,10 @@ impl Kind {
             Self::InterceptorRoute => &["v1beta1"],
             Self::HttpScaledObject | Self::ScaledObject => &["v1alpha1"],
             Self::HttpRoute | Self::ReferenceGrant => &["v1", "v1beta1"],
+            Self::VirtualService => &["v1", "v1beta1", "v1alpha3"],
             Self::GrpcRoute
             | Self::Ingress
+            | Self::HttpProxy
             | Self::Service
             | Self::ConfigMap
             | Self::Deployment => &["v1"],
@@ -98,6 +111,8 @@ impl Kind {
             Self::HttpRoute => "httproutes",
             Self::GrpcRoute => "grpcroutes",
             Self::Ingress => "ingresses",
+            Self::VirtualService => "virtualservices",
+            Self::HttpProxy => "httpproxies",
             Self::ReferenceGrant => "referencegrants",
             Self::Service => "services",
             Self::ConfigMap => "configmaps",

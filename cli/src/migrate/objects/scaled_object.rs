@@ -28,8 +28,11 @@ pub(crate) struct ScaledObject {
 pub(crate) struct Trigger {
     #[serde(default)]
     pub(crate) r#type: String,
+    /// Texts, as far as KEDA takes them; a file may have others, which are for KEDA to refuse.
     #[serde(default)]
-    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) metadata: BTreeMap<String, Value>,
+    #[serde(default, rename = "authenticationRef")]
+    pub(crate) authentication: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,6 +112,6 @@ impl ScaledObject {
 
 impl Trigger {
     pub(crate) fn says(&self, key: &str) -> Option<&str> {
-        self.metadata.get(key).map(String::as_str)
+        self.metadata.get(key).and_then(Value::as_str)
     }
 }

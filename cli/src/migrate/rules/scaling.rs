@@ -7,8 +7,11 @@ rules! {
         "there is no <kind> <name> in its namespace: KEDA gets an error for the trigger, here as there" =>
         "name one that is there, or remove the trigger";
     SCALER_ADDRESS = Change "scaler-address" at "spec.triggers[].metadata.scalerAddress":
-        "<address> is the add-on's scaler, which hears nothing of requests that do not pass its interceptor" =>
+        "<address> is not Wakegate's scaler; the add-on's hears nothing of requests that do not pass its interceptor" =>
         "set it to <scaler>, once the operator is stopped";
+    TRIGGER_TLS = Change "trigger-tls" at "spec.triggers[].authenticationRef, spec.triggers[].metadata":
+        "Wakegate's scaler has no TLS, and asks nobody who they are" =>
+        "remove it with the change of scalerAddress";
     FALLBACK_ZERO = Change "fallback-to-zero" at "spec.fallback.replicas":
         "0: while nobody can tell how many requests there are, Wakegate's scaler answers UNAVAILABLE, and KEDA would \
          take the pods away" =>

@@ -25,6 +25,9 @@ rules! {
     INGRESS_MOVES = Change "ingress-in-other-namespace" at "spec.rules[].http.paths[].backend.service":
         "it leads to the interceptor, <interceptor>, and an Ingress cannot lead to <target> in another namespace" =>
         "make it anew in <target-namespace>, with the Secrets of its TLS, and remove it here";
+    OTHER_ROUTE = Change "other-route" at "spec of a VirtualService or an HTTPProxy":
+        "it leads to the interceptor, <interceptor>" =>
+        "let it lead to the Service of the object that is for its requests";
     HOST_REWRITTEN = Change "host-rewritten" at "filters of a rule, annotations of an Ingress":
         "requests reach the interceptor with the host <host>; the filter sees the one that the client sent" =>
         "add the hosts that clients send, <hosts>, to <object>; afterwards the rewrite may go unless the application \
