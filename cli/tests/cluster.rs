@@ -150,10 +150,15 @@ fn a_cluster_and_its_files_come_to_the_same() {
     let output = wakegate(&config, &["-o", "json"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let of_files = fs::read(format!("tests/fixtures/{fixture}/report.json")).unwrap();
-    let mut of_files: Value = serde_json::from_slice(&of_files).unwrap();
+    let of_files = wakegate(
+        &config,
+        &["-f", &format!("tests/fixtures/{fixture}"), "-o", "json"],
+    );
+    let mut of_files: Value = serde_json::from_slice(&of_files.stdout).unwrap();
     without_files(&mut of_files);
-    assert_eq!(report, of_files);
+    for part in ["summary", "everywhere", "objects", "steps", "unread"] {
+        assert_eq!(report[part], of_files[part], "{part}");
+    }
 }
 
 #[test]
