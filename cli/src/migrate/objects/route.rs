@@ -158,7 +158,12 @@ fn gateway_rule(id: &Id, hostnames: &[String], at: usize, rule: WrittenRule) -> 
     if paths.is_empty() {
         paths.push(Path::prefix("/"));
     }
-    let more = ["headers", "queryParams"];
+    // Of a GRPCRoute the method is the path.
+    let more: &[&str] = if id.kind == Kind::GrpcRoute {
+        &["headers"]
+    } else {
+        &["headers", "queryParams", "method"]
+    };
     let has_more = |value: &Value| more.iter().any(|name| value.get(name).is_some());
     RouteRule {
         hosts: hosts(hostnames.iter().map(String::as_str)),

@@ -14,7 +14,7 @@ rules! {
         "remove it once no ScaledObject names it";
     WATCH_NAMESPACE = Change "watch-namespace" at "env of the operator and the interceptor":
         "<value>: it looks at this namespace alone" =>
-        "give Wakegate's control plane --namespace <value>";
+        "give Wakegate's control plane --namespace <value>, and the namespaces of its Gateways";
     TLS = Change "backend-tls" at "env of the interceptor":
         "<value>: what comes by TLS goes on by TLS" =>
         "have the gateway speak TLS to these Services, as by a BackendTLSPolicy";

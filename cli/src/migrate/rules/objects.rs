@@ -89,7 +89,7 @@ rules! {
         "";
     FALLS_THROUGH = Note "falls-through" at "spec.rules[].headers, spec.headers":
         "a request without these headers goes to the next route that is for it, by a shorter path too; there only \
-         routes of the same path are tried, then 404" =>
+         routes of the same path, and those of less exact hosts, are tried, then 404" =>
         "";
     WINDOW = Note "window-below-granularity" at "spec.scalingMetric.requestRate.window":
         "<window> is shorter than the granularity and counts as <granularity>" =>

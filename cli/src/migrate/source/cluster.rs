@@ -90,9 +90,10 @@ async fn connect(context: Option<&str>) -> anyhow::Result<Client> {
             let config = Config::from_kubeconfig(&options).await;
             config.with_context(|| format!("read the context {context} of the kubeconfig"))?
         }
-        None => Config::infer()
-            .await
-            .context("find a cluster: set KUBECONFIG, or read files with -f PATH")?,
+        // The error has its causes in its text already.
+        None => Config::infer().await.map_err(|error| {
+            anyhow!("find a cluster: set KUBECONFIG, or read files with -f PATH: {error}")
+        })?,
     };
     config.connect_timeout = Some(CONNECT_LIMIT);
     config.read_timeout = Some(READ_LIMIT);

@@ -66,8 +66,9 @@ fn shared(field: &str, object: &AddOn, other: &AddOn) -> Option<Finding> {
     {
         return (others < own).then(|| SAME_REQUESTS.at(field, &[("other", &shown)]));
     }
-    // Here by kind, namespace and name, in the order of the alphabet.
-    let is_second = shown < own;
+    // Here the first of the alphabet counts, there the last; and here of both names as one text.
+    let text = |object: &AddOn| format!("{}/{}", object.id.namespace, object.id.name);
+    let is_second = text(other) < text(object);
     let there = if name(other) < name(object) {
         &own
     } else {

@@ -65,7 +65,12 @@ impl<'a> Destination<'a> {
     pub(super) fn by_requests(&self, namespace: &str, objects: &Objects) -> String {
         let parts = self.0.iter().map(|part| {
             let target = target::shown(part.object, namespace, objects);
-            format!("{}{} to {target}", shown(part.host), part.path)
+            format!(
+                "{}{}{} to {target}",
+                shown(part.host),
+                part.path,
+                part.with()
+            )
         });
         let parts: Vec<String> = parts.collect();
         parts.join("; ")
@@ -128,8 +133,22 @@ fn parts<'a>(object: &'a AddOn, requests: &'a Requests) -> impl Iterator<Item = 
 }
 
 impl Part<'_> {
-    fn key(&self) -> (&HostPattern, &str, String) {
-        (self.host, self.path, self.object.id.to_string())
+    fn key(&self) -> (&HostPattern, &str, &[Header], String) {
+        (
+            self.host,
+            self.path,
+            self.headers,
+            self.object.id.to_string(),
+        )
+    }
+
+    /// What its requests must have beside host and path.
+    fn with(&self) -> String {
+        let headers = self.headers.iter().map(|header| match &header.value {
+            Some(value) => format!(" with {}: {value}", header.name),
+            None => format!(" with {}", header.name),
+        });
+        headers.collect()
     }
 
     /// Whether it is for the same requests and of an older object.
