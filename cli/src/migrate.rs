@@ -1,7 +1,7 @@
 //! `wakegate migrate`: what has to change to move from the KEDA HTTP add-on to Wakegate.
 //!
 //! [`objects`] is what was read, `check` what is to be said of it, [`rules`] the one table of all that can be said,
-//! [`report`] how it is printed. Files and clusters fill the same [`objects::Objects`].
+//! [`mod@report`] how it is printed. Files and clusters fill the same [`objects::Objects`].
 
 mod check;
 pub mod objects;

@@ -17,7 +17,7 @@ use self::{interceptors::Interceptors, settings::Settings};
 use super::{
     objects::{Id, Objects},
     report::{ObjectReport, Report},
-    rules::{Finding, everywhere, installation as rules, objects::UNREADABLE},
+    rules::{Finding, everywhere, installation::NOT_SEEN, objects::UNREADABLE},
     source::Unread,
     steps,
 };
@@ -56,13 +56,7 @@ pub(crate) fn check(objects: &Objects, scaler: &str, unread: Vec<Unread>) -> Rep
     route::check(&context, &mut found);
     leftovers::check(&context, &mut found);
     installation::check(&context, &mut found);
-    let mut everywhere = Vec::new();
-    if objects.has_add_on() {
-        if !context.settings.is_seen && !objects.sees_add_on() {
-            everywhere.push(rules::NOT_SEEN.at("", &[]));
-        }
-        everywhere.extend(everywhere::ALL.iter().map(|rule| rule.at("", &[])));
-    }
+    let everywhere = everywhere(&context);
     let steps = steps::steps(objects, &found, scaler);
     let reports = found.into_iter();
     let reports = reports.map(|(id, findings)| {
@@ -75,6 +69,18 @@ pub(crate) fn check(objects: &Objects, scaler: &str, unread: Vec<Unread>) -> Rep
         steps,
         unread,
     }
+}
+
+/// What is true of all routes, where there are any.
+fn everywhere(context: &Context<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if context.objects.has_add_on() {
+        if !context.settings.is_seen && !context.objects.sees_add_on() {
+            findings.push(NOT_SEEN.at("", &[]));
+        }
+        findings.extend(everywhere::ALL.iter().map(|rule| rule.at("", &[])));
+    }
+    findings
 }
 
 /// What an object says that may stay.

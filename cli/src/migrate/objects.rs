@@ -87,6 +87,8 @@ pub struct Objects {
     /// Whether every namespace was read, and so the add-on's own.
     pub(crate) is_whole: bool,
     pub(crate) add_ons: Vec<AddOn>,
+    /// Where each of them is: each is asked for once for each other.
+    by_name: BTreeMap<(Kind, Place), usize>,
     pub(crate) unreadable: Vec<Unreadable>,
     pub(crate) scaled: Vec<ScaledObject>,
     pub(crate) routes: Vec<Route>,
@@ -131,9 +133,9 @@ impl Objects {
 
     /// The object of that kind and place.
     pub(crate) fn add_on(&self, kind: Kind, namespace: &str, name: &str) -> Option<&AddOn> {
-        self.add_ons
-            .iter()
-            .find(|it| it.id.kind == kind && it.id.namespace == namespace && it.id.name == name)
+        let place = (namespace.to_owned(), name.to_owned());
+        let at = self.by_name.get(&(kind, place))?;
+        self.add_ons.get(*at)
     }
 
     /// Whether what is not here of a kind is not there: of a cluster that was read, and of files that have at least

@@ -80,7 +80,10 @@ impl Objects {
         let place = (id.namespace.clone(), id.name.clone());
         match id.kind {
             Kind::InterceptorRoute | Kind::HttpScaledObject => match add_on(id, &value)? {
-                Ok(add_on) => self.add_ons.push(add_on),
+                Ok(add_on) => {
+                    self.by_name.insert((id.kind, place), self.add_ons.len());
+                    self.add_ons.push(add_on);
+                }
                 Err(unreadable) => self.unreadable.push(unreadable),
             },
             Kind::ScaledObject => {

@@ -107,6 +107,14 @@ fn documents(text: &str) -> anyhow::Result<Vec<Value>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     options.alias_limits.max_total_replayed_events = MAX_ALIASED;
+    if let Some(budget) = &mut options.budget {
+        // All of a cluster may be in one file. Without aliases what is read is no larger than the file; how deep it may
+        // be stays bounded.
+        budget.max_documents = usize::MAX;
+        budget.max_events = usize::MAX;
+        budget.max_nodes = usize::MAX;
+        budget.max_total_scalar_bytes = usize::MAX;
+    }
     match serde_saphyr::from_multiple_with_options(text, options) {
         Ok(values) => Ok(values),
         Err(error) => bail!("{}", error.to_string().replace('\n', "; ")),
@@ -124,6 +132,24 @@ mod tests {
         assert_eq!(documents("{\"a\": 1}").len(), 1);
         assert!(documents("").is_empty());
         assert!(super::documents("a: {{ .Values.a }}\n").is_err());
+    }
+
+    #[test]
+    fn a_file_may_be_large_but_neither_deep_nor_more_than_it_says() {
+        assert_eq!(
+            documents(&"a: 1\n---\n".repeat(5_000)).unwrap().len(),
+            5_000
+        );
+        let list = format!("items: [{}]\n", "{a: 1}, ".repeat(200_000));
+        assert!(documents(&list).is_ok());
+        let deep = "[".repeat(50_000) + &"]".repeat(50_000);
+        assert!(documents(&deep).is_err());
+        let laughs = (1..8).map(|n| {
+            let inner = format!("*a{}, ", n - 1).repeat(10);
+            format!("a{n}: &a{n} [{inner}]\n")
+        });
+        let laughs: String = laughs.collect();
+        assert!(documents(&format!("a0: &a0 [x, x, x]\n{laughs}")).is_err());
     }
 
     #[test]
