@@ -3,6 +3,7 @@
 //! `./justw e2e-kube` runs them in a network namespace of their own. All are one program, because most
 //! share one cluster.
 
+mod add_on;
 mod annotated;
 mod clusters_side_by_side;
 mod cycle;
@@ -10,6 +11,7 @@ mod deleted_objects;
 mod endpoints;
 mod field_conflicts;
 mod health_checks;
+mod interceptor_routes;
 mod kinds_come_later;
 mod listener_hostnames;
 mod long_names;

@@ -1,13 +1,15 @@
 //! What a user writes: small objects with the usual fields, to be changed where a test needs it.
 
+mod add_on;
 mod app;
 mod route;
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+pub use add_on::{config_map, http_scaled_object, interceptor_route, scaled_object};
 pub use app::{APP_PORT, SERVICE_PORT, deployment, service, stateful_set};
 pub use route::{
     gateway, gateway_class, grpc_route, http_route, ingress, reference_grant, wake_policy,
@@ -20,6 +22,10 @@ pub struct Object {
     kind: String,
     name: String,
     annotations: BTreeMap<String, String>,
+    /// Beside name and annotations.
+    metadata: Map<String, Value>,
+    /// What the next is called: `spec`, or `data`.
+    body: &'static str,
     spec: Value,
 }
 
@@ -31,6 +37,8 @@ impl Object {
             kind: kind.to_owned(),
             name: name.to_owned(),
             annotations: BTreeMap::new(),
+            metadata: Map::new(),
+            body: "spec",
             spec,
         }
     }
@@ -47,6 +55,13 @@ impl Object {
     #[must_use]
     pub fn annotated_as(mut self, key: &str, value: &str) -> Self {
         self.annotations.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Sets one field of the metadata, such as `labels`.
+    #[must_use]
+    pub fn with(mut self, field: &str, value: Value) -> Self {
+        self.metadata.insert(field.to_owned(), value);
         self
     }
 
@@ -68,10 +83,15 @@ impl Object {
             kind,
             name,
             annotations,
+            metadata,
+            body,
             spec,
         } = self;
-        let metadata = json!({ "name": name, "annotations": annotations });
-        json!({ "apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec })
+        let mut metadata = metadata.clone();
+        metadata.insert("name".to_owned(), json!(name));
+        metadata.insert("annotations".to_owned(), json!(annotations));
+        let body = *body;
+        json!({ "apiVersion": api_version, "kind": kind, "metadata": metadata, body: spec })
     }
 }
 

@@ -45,6 +45,20 @@ impl Kind {
     /// KEDA
     pub const SCALED_OBJECT: Self =
         Self::new("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects");
+    /// The KEDA HTTP add-on
+    pub const INTERCEPTOR_ROUTE: Self = Self::new(
+        "http.keda.sh",
+        "v1beta1",
+        "InterceptorRoute",
+        "interceptorroutes",
+    );
+    /// The KEDA HTTP add-on
+    pub const HTTP_SCALED_OBJECT: Self = Self::new(
+        "http.keda.sh",
+        "v1alpha1",
+        "HTTPScaledObject",
+        "httpscaledobjects",
+    );
     /// Wakegate
     pub const WAKE_POLICY: Self =
         Self::new("wakegate.dev", "v1alpha1", "WakePolicy", "wakepolicies");

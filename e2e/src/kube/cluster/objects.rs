@@ -57,10 +57,14 @@ pub(super) async fn apply_gateway_class(kubectl: &Kubectl) -> Result<()> {
     apply_text(kubectl, &list(&[gateway_class()])).await
 }
 
-/// Wakegate's own CRDs and roles, as a user applies them.
+/// Wakegate's own CRDs and roles, and the kinds of the KEDA HTTP add-on, as a user applies them.
 pub(super) async fn apply_wakegate(kubectl: &Kubectl) -> Result<()> {
     let base = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/base");
-    apply(kubectl, &["--kustomize", base], None).await
+    let add_on = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/http-add-on");
+    for folder in [base, add_on] {
+        apply(kubectl, &["--kustomize", folder], None).await?;
+    }
+    Ok(())
 }
 
 /// An error that names a CRD that the API server does not serve yet.
