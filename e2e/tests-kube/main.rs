@@ -11,6 +11,8 @@ mod deleted_objects;
 mod endpoints;
 mod field_conflicts;
 mod health_checks;
+mod http_scaled_objects;
+mod http_scaled_objects_let_go;
 mod interceptor_routes;
 mod kinds_come_later;
 mod listener_hostnames;
