@@ -13,6 +13,7 @@ mod field_conflicts;
 mod health_checks;
 mod http_scaled_objects;
 mod http_scaled_objects_let_go;
+mod interceptor_route_rules;
 mod interceptor_routes;
 mod kinds_come_later;
 mod listener_hostnames;
