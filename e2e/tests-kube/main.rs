@@ -4,6 +4,7 @@
 //! share one cluster.
 
 mod add_on;
+mod add_on_replicas;
 mod annotated;
 mod clusters_side_by_side;
 mod cycle;
