@@ -15,6 +15,7 @@ mod health_checks;
 mod http_scaled_objects;
 mod http_scaled_objects_let_go;
 mod interceptor_route_rules;
+mod interceptor_route_times;
 mod interceptor_routes;
 mod kinds_come_later;
 mod listener_hostnames;
