@@ -17,6 +17,7 @@ mod http_scaled_objects_let_go;
 mod interceptor_route_rules;
 mod interceptor_route_times;
 mod interceptor_routes;
+mod interceptor_routes_change;
 mod kinds_come_later;
 mod listener_hostnames;
 mod long_names;
