@@ -5,6 +5,7 @@
 
 mod add_on;
 mod add_on_replicas;
+mod add_on_schema;
 mod annotated;
 mod clusters_side_by_side;
 mod cycle;
