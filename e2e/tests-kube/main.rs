@@ -6,6 +6,7 @@
 mod add_on;
 mod add_on_replicas;
 mod add_on_schema;
+mod add_on_status;
 mod annotated;
 mod clusters_side_by_side;
 mod cycle;
