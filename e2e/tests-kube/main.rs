@@ -4,6 +4,7 @@
 //! share one cluster.
 
 mod add_on;
+mod add_on_protocols;
 mod add_on_replicas;
 mod add_on_schema;
 mod add_on_status;
@@ -39,6 +40,7 @@ mod someone_else_scales;
 mod stateful_set;
 mod static_routes;
 mod the_cluster_is_real;
+mod two_of_one_name;
 mod wake_policies;
 mod wake_policy_schema;
 mod weights;
