@@ -69,6 +69,28 @@ async fn an_http_scaled_object_shows_what_it_is_for() -> Result<()> {
             "{name} says {status}"
         );
     }
+    let failover = json!({ "spec": {
+        "coldStartTimeoutFailoverRef": { "service": "shop", "port": 80 },
+        "timeouts": { "responseHeader": "5s" },
+    } });
+    let failover = failover.to_string();
+    let patch = [
+        "patch",
+        "httpso",
+        "shop",
+        "--type=merge",
+        "--patch",
+        &failover,
+    ];
+    scene.kubectl(&patch).await?;
+    let (kind, partly) = (Kind::HTTP_SCALED_OBJECT, ("InForce", "False"));
+    let partly = scene.condition(kind, "shop", partly).await?.to_string();
+    for field in [
+        "spec.coldStartTimeoutFailoverRef",
+        "spec.timeouts.responseHeader",
+    ] {
+        ensure!(partly.contains(field), "it says {partly}");
+    }
     let shown = scene.kubectl(&["get", "httpso", "shop"]).await?;
     let header = "NAME TARGETWORKLOAD TARGETSERVICE MINREPLICAS MAXREPLICAS AGE READY";
     is_shown(&shown, header, "shop apps/v1/Deployment/shop shop:80 4")?;

@@ -77,6 +77,7 @@ async fn a_cluster_without_optional_kinds_gets_them_later() -> Result<()> {
     let without = ClusterOptions {
         keda: false,
         gateway_api: false,
+        http_add_on: false,
         node: false,
     };
     let cluster = Cluster::start(without).await?;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use wakegate_e2e::kube::objects::{Object, deployment, http_scaled_object, service};
+use wakegate_e2e::kube::objects::{Object, deployment, http_scaled_object, scaled_object, service};
 use wakegate_e2e::kube::{Kind, Scene};
 
-use crate::add_on::wakes;
+use crate::add_on::{from_zero_and_back, scaler_address, wakes};
 use crate::cycle::{host, url};
 
 const SKIP: &str = "httpscaledobject.keda.sh/skip-scaledobject-creation";
@@ -26,6 +26,31 @@ async fn skip_deletes_it_until_it_is_taken_back() -> Result<()> {
     annotate(&scene, &format!("{SKIP}-")).await?;
     scene.scaled_object("shop").await?;
     wakes(&scene, "shop", &url("shop")).await?;
+    scene.finish().await
+}
+
+/// Names may differ: the trigger says which requests count.
+#[tokio::test]
+async fn with_skip_it_is_the_users_to_write() -> Result<()> {
+    let scaler = scaler_address().await?;
+    let trigger = [
+        ("scalerAddress", scaler.as_str()),
+        ("httpScaledObject", "shop"),
+        ("pollingInterval", "1"),
+    ];
+    let objects = [
+        deployment("shop", &[]),
+        service("shop"),
+        in_shop().annotated_as(SKIP, "true"),
+        scaled_object("theirs", "shop", &trigger),
+    ];
+    let scene = Scene::shared("own_for_http_so", &objects, &[host("shop")]).await?;
+    let (kind, ready) = (Kind::HTTP_SCALED_OBJECT, ("Ready", "True"));
+    scene.condition(kind, "shop", ready).await?;
+    from_zero_and_back(&scene, "shop", &url("shop")).await?;
+    let names = ["get", "scaledobjects", "--output=name"];
+    let names = scene.kubectl(&names).await?;
+    ensure!(names.lines().count() == 1, "there are {names}");
     scene.finish().await
 }
 

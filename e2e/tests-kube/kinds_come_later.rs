@@ -1,4 +1,4 @@
-//! A cluster gets Gateway API and KEDA when its owner likes: what can be done before is done, and what comes is
+//! A cluster gets Gateway API, KEDA and the kinds of its HTTP add-on when its owner likes: what can be done before is done, and what comes is
 //! taken up by itself.
 
 use std::time::Duration;
@@ -6,9 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::time;
 use wakegate_e2e::client::{H2, read};
-use wakegate_e2e::kube::objects::{deployment, gateway, http_route, ingress, service};
-use wakegate_e2e::kube::{Cluster, ClusterOptions, Host, SOON, Scene, WAKE, Wakegate};
+use wakegate_e2e::kube::objects::{
+    deployment, gateway, http_route, http_scaled_object, ingress, service,
+};
+use wakegate_e2e::kube::{Cluster, ClusterOptions, Host, Kind, SOON, Scene, WAKE, Wakegate};
 
+use crate::add_on;
 use crate::cycle::{host, quick, url, was_held};
 
 /// A kind that is missing is looked for every 5 s, and an object is then listed.
@@ -21,6 +24,7 @@ async fn what_a_cluster_gets_later_is_taken_up() -> Result<()> {
     let without = ClusterOptions {
         keda: false,
         gateway_api: false,
+        http_add_on: false,
         node: true,
     };
     let cluster = Cluster::start(without).await?;
@@ -28,7 +32,7 @@ async fn what_a_cluster_gets_later_is_taken_up() -> Result<()> {
     let wakegate = Wakegate::start(&cluster, 1).await?;
     let mut scene = Scene::open(&cluster, &wakegate, &["come_later"]).await?;
     let pages = Host::new("pages.test", "pages/80");
-    scene.serve(&[pages, host("shop")]).await?;
+    scene.serve(&[pages, host("shop"), host("blog")]).await?;
 
     let external = quick(&[("scaled-object", "external"), LONG_HOLD]);
     let objects = [
@@ -59,6 +63,24 @@ async fn what_a_cluster_gets_later_is_taken_up() -> Result<()> {
     let answer = time::timeout(WAKE, held).await.context("KEDA wakes it")?;
     was_held(&read(answer?).await?)?;
     drop(pages);
+
+    cluster.apply_http_add_on().await?;
+    let blog = http_scaled_object("blog", "blog.test", "blog");
+    scene
+        .apply(&[deployment("blog", &[]), service("blog"), blog])
+        .await?;
+    let blog = scene.object_within(
+        (Kind::SCALED_OBJECT, "blog"),
+        "is made",
+        TAKEN_UP,
+        |object| object.map(drop),
+    );
+    blog.await
+        .context("an HTTPScaledObject, soon after its kind")?;
+    let (kind, ready) = (Kind::HTTP_SCALED_OBJECT, ("Ready", "True"));
+    scene.condition(kind, "blog", ready).await?;
+    scene.note("an HTTPScaledObject has its ScaledObject and its status");
+    add_on::from_zero_and_back(&scene, "blog", &url("blog")).await?;
     scene.deployment_is_at("shop", 0).await?;
     scene.deployment_is_at("pages", 0).await?;
     scene.finish().await?;

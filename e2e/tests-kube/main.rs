@@ -40,7 +40,7 @@ mod someone_else_scales;
 mod stateful_set;
 mod static_routes;
 mod the_cluster_is_real;
-mod two_of_one_name;
+mod two_for_one_workload;
 mod wake_policies;
 mod wake_policy_schema;
 mod weights;

@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::time;
 use wakegate_e2e::Background;
-use wakegate_e2e::client::{Version, fetch, get};
+use wakegate_e2e::client::{H2, Version, fetch, get, read};
 use wakegate_e2e::kube::objects::{
     Object, deployment, http_scaled_object, list, scaled_object, service,
 };
-use wakegate_e2e::kube::{Cluster, ClusterOptions, Kind, Scene, Told, Wakegate};
+use wakegate_e2e::kube::{Cluster, ClusterOptions, Kind, SOON, Scene, Told, WAKE, Wakegate};
 
-use crate::add_on::{from_zero_and_back, passes};
+use crate::add_on::{from_zero_and_back, passes, was_held};
 use crate::cycle::{host, url};
 
 /// For a writer of ours to have been wrong.
@@ -64,6 +64,49 @@ async fn a_workload_changes_hands_while_it_serves() -> Result<()> {
     drop(load);
     scene.deployment_is_at("shop", 0).await?;
     from_zero_and_back(&scene, "shop", &url("shop")).await?;
+    scene.finish().await?;
+    cluster.finish()
+}
+
+/// What is asked for meanwhile is held and served afterwards, and what is deleted meanwhile is the operator's to let go,
+/// until it is gone itself.
+#[tokio::test]
+async fn what_the_operator_has_not_done_is_done_when_it_is_gone() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    let wakegate = Wakegate::start(&cluster, 1).await?;
+    let mut scene = Scene::open(&cluster, &wakegate, &["half_done"]).await?;
+    let finalizers = json!(["httpscaledobject.http.keda.sh"]);
+    let objects = [
+        operator()?,
+        deployment("shop", &[]),
+        service("shop"),
+        http_scaled_object("shop", "shop.test", "shop"),
+        deployment("old", &[]),
+        service("old"),
+        http_scaled_object("old", "old.test", "old").with("finalizers", finalizers),
+    ];
+    scene.set(&objects, &[host("shop")]).await?;
+    create_as_the_operator(&scene, Some("HTTPScaledObject")).await?;
+    scene
+        .warning("HTTPScaledObject", "shop", &[OPERATOR])
+        .await?;
+    let delete = ["delete", "httpso", "old", "--wait=false"];
+    scene.kubectl(&delete).await?;
+    let connection = H2::open(scene.envoy()?.address()).await?;
+    let held = connection.send_until_held(&url("shop"), SOON).await?;
+    let is_there = |object: Option<&Value>| object.is_some();
+    let old = (Kind::HTTP_SCALED_OBJECT, "old");
+    scene
+        .object_throughout(old, "waits for its operator", A_WHILE, is_there)
+        .await?;
+
+    scene
+        .kubectl(&["scale", "deployment", OPERATOR, "--replicas=0"])
+        .await?;
+    let answer = time::timeout(WAKE, held).await.context("it is held on")?;
+    was_held(&read(answer?).await?)?;
+    scene.is_gone(Kind::HTTP_SCALED_OBJECT, "old").await?;
+    scene.deployment_is_at("shop", 0).await?;
     scene.finish().await?;
     cluster.finish()
 }

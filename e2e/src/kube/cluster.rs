@@ -33,12 +33,18 @@ pub use self::program::Program;
 pub(crate) use self::running::Running;
 
 /// What a cluster has when it starts.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is there or not, whatever the others are"
+)]
 #[derive(Debug, Clone, Copy)]
 pub struct ClusterOptions {
     /// KEDA: its CRDs and its programs.
     pub keda: bool,
     /// The Gateway API's CRDs.
     pub gateway_api: bool,
+    /// The CRDs of the KEDA HTTP add-on, as Wakegate has them.
+    pub http_add_on: bool,
     /// A node, on which pods run; without, they stay pending.
     pub node: bool,
 }
@@ -48,6 +54,7 @@ impl Default for ClusterOptions {
         Self {
             keda: true,
             gateway_api: true,
+            http_add_on: true,
             node: true,
         }
     }
@@ -151,6 +158,12 @@ impl Cluster {
         objects::apply_gateway_api(&self.kubectl).await?;
         self.established().await?;
         objects::apply_gateway_class(&self.kubectl).await
+    }
+
+    /// Applies the KEDA HTTP add-on's CRDs to a cluster that was started without.
+    pub async fn apply_http_add_on(&self) -> Result<()> {
+        objects::apply_http_add_on(&self.kubectl).await?;
+        self.established().await
     }
 
     /// Installs KEDA's CRDs on a cluster that was started without KEDA, and nothing that looks at their objects.

@@ -30,6 +30,9 @@ pub(super) async fn start(
             if options.gateway_api {
                 objects::apply_gateway_api(kubectl).await?;
             }
+            if options.http_add_on {
+                objects::apply_http_add_on(kubectl).await?;
+            }
             objects::apply_wakegate(kubectl).await
         },
         async {

@@ -57,14 +57,16 @@ pub(super) async fn apply_gateway_class(kubectl: &Kubectl) -> Result<()> {
     apply_text(kubectl, &list(&[gateway_class()])).await
 }
 
-/// Wakegate's own CRDs and roles, and the kinds of the KEDA HTTP add-on, as a user applies them.
+/// Wakegate's own CRDs and roles, as a user applies them.
 pub(super) async fn apply_wakegate(kubectl: &Kubectl) -> Result<()> {
     let base = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/base");
-    let add_on = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/http-add-on");
-    for folder in [base, add_on] {
-        apply(kubectl, &["--kustomize", folder], None).await?;
-    }
-    Ok(())
+    apply(kubectl, &["--kustomize", base], None).await
+}
+
+/// The CRDs of the KEDA HTTP add-on that Wakegate brings, as a user applies them.
+pub(super) async fn apply_http_add_on(kubectl: &Kubectl) -> Result<()> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/http-add-on");
+    apply(kubectl, &["--kustomize", folder], None).await
 }
 
 /// An error that names a CRD that the API server does not serve yet.

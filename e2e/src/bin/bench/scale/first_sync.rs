@@ -40,6 +40,7 @@ pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
     let options = ClusterOptions {
         keda: false,
         gateway_api: true,
+        http_add_on: false,
         node: false,
     };
     let cluster = Cluster::start(options).await?;
