@@ -36,12 +36,23 @@ pub struct WantedScaledObject {
     pub labels: BTreeMap<String, String>,
     /// The annotations by which KEDA pauses; of an HTTPScaledObject all that it has.
     pub annotations: BTreeMap<String, String>,
-    /// Whether one is there that the add-on's operator wrote, and that is taken over with all of its fields.
-    pub adopts: bool,
+    /// What of the add-on's operator is taken over.
+    pub takes_over: Takeover,
     /// Whether it is to stay, and to be nobody's: an HTTPScaledObject lets it go.
     pub is_let_go: bool,
     /// Where the routes belong that lead to it: whose workers are to know it before it is written.
     pub origins: Vec<Arc<Origin>>,
+}
+
+/// What is taken over that the add-on's operator wrote, which must be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takeover {
+    /// Nothing.
+    Nothing,
+    /// One that it made, with all of its fields.
+    Whole,
+    /// What it wrote into one of ours, where it was here again for a while.
+    Fields,
 }
 
 /// A workload as a ScaledObject names it.

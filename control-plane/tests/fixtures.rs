@@ -9,7 +9,7 @@ use wakegate_control_plane::{
     object::{Kind, Object, ObjectId},
     snapshot::Snapshot,
     source::files::{Batch, FileSet},
-    wanted::{AncestorVerdict, Refusal, WantedScaledObject},
+    wanted::{AncestorVerdict, Refusal, Takeover, WantedScaledObject},
 };
 use wakegate_wire::v1;
 
@@ -242,7 +242,7 @@ fn wanted_text(wanted: &WantedScaledObject) -> String {
         trigger: _,
         labels,
         annotations,
-        adopts,
+        takes_over,
         is_let_go,
         origins,
     } = wanted;
@@ -261,15 +261,15 @@ fn wanted_text(wanted: &WantedScaledObject) -> String {
     } else {
         format!(", labels {labels:?}")
     };
-    let adopts = match (*adopts, *is_let_go) {
-        (true, _) => ", taken over",
-        (false, true) => ", let go",
-        (false, false) => "",
+    let fate = match (takes_over, *is_let_go) {
+        (Takeover::Whole, _) => ", taken over",
+        (Takeover::Nothing | Takeover::Fields, true) => ", let go",
+        (Takeover::Nothing | Takeover::Fields, false) => "",
     };
     format!(
         "scaled object {namespace}/{name} of {workload}: {} {}/{}, owners {}\n  \
          {min_replicas} to {max_replicas}, cooldown {cooldown:?}, at first {initial_cooldown:?}\n  \
-         trigger {:?}\n  annotations {annotations:?}{labels}, routes in {origins:?}{adopts}",
+         trigger {:?}\n  annotations {annotations:?}{labels}, routes in {origins:?}{fate}",
         target.api_version,
         target.kind,
         target.name,

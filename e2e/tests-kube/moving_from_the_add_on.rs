@@ -52,9 +52,7 @@ async fn a_workload_changes_hands_while_it_serves() -> Result<()> {
 
     let generation = generation_of_the_deployment(&scene).await?;
     let mut load = requests(&scene).await?;
-    scene
-        .kubectl(&["scale", "deployment", OPERATOR, "--replicas=0"])
-        .await?;
+    operator_is_at(&scene, 0).await?;
     is_taken_over(&scene, &before).await?;
     scene.note("the ScaledObject is taken over");
     scene.deployment_stays_at("shop", 1, A_WHILE).await?;
@@ -100,13 +98,56 @@ async fn what_the_operator_has_not_done_is_done_when_it_is_gone() -> Result<()> 
         .object_throughout(old, "waits for its operator", A_WHILE, is_there)
         .await?;
 
-    scene
-        .kubectl(&["scale", "deployment", OPERATOR, "--replicas=0"])
-        .await?;
+    operator_is_at(&scene, 0).await?;
     let answer = time::timeout(WAKE, held).await.context("it is held on")?;
     was_held(&read(answer?).await?)?;
     scene.is_gone(Kind::HTTP_SCALED_OBJECT, "old").await?;
     scene.deployment_is_at("shop", 0).await?;
+    scene.finish().await?;
+    cluster.finish()
+}
+
+/// Who goes back to the add-on has its operator write again, and may come once more.
+#[tokio::test]
+async fn the_way_back_is_open_and_so_is_the_next_way_here() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    let wakegate = Wakegate::start(&cluster, 1).await?;
+    let mut scene = Scene::open(&cluster, &wakegate, &["way_back"]).await?;
+    let objects = [
+        operator()?,
+        deployment("shop", &[]),
+        service("shop"),
+        http_scaled_object("shop", "shop.test", "shop"),
+    ];
+    scene.set(&objects, &[host("shop")]).await?;
+    create_as_the_operator(&scene, Some("HTTPScaledObject")).await?;
+    let first = the_scaled_object(&scene).await?;
+    operator_is_at(&scene, 0).await?;
+    is_taken_over(&scene, &first).await?;
+
+    operator_is_at(&scene, 1).await?;
+    let trigger = [
+        ("scalerAddress", THEIR_SCALER),
+        ("httpScaledObject", "shop"),
+    ];
+    let triggers = scaled_object("shop", "shop", &trigger);
+    let triggers = json!({ "spec": { "triggers": triggers.get("/triggers") } }).to_string();
+    let patch = [
+        "patch",
+        "scaledobject",
+        "shop",
+        "--type=merge",
+        "--patch",
+        &triggers,
+    ];
+    let patch = [&patch[..], &["--field-manager=operator"]].concat();
+    scene.kubectl(&patch).await?;
+    let second = the_scaled_object(&scene).await?;
+    is_untouched(&scene, &second).await?;
+
+    operator_is_at(&scene, 0).await?;
+    is_taken_over(&scene, &first).await?;
+    from_zero_and_back(&scene, "shop", &url("shop")).await?;
     scene.finish().await?;
     cluster.finish()
 }
@@ -159,6 +200,13 @@ async fn create_as_the_operator(scene: &Scene<'_>, owner: Option<&str>) -> Resul
     let create = ["create", "--field-manager=operator", "--filename=-"];
     scene.kubectl_with(&create, &list(&[object])).await?;
     Ok(())
+}
+
+async fn operator_is_at(scene: &Scene<'_>, n_replicas: u64) -> Result<()> {
+    let replicas = format!("--replicas={n_replicas}");
+    let scale = ["scale", "deployment", OPERATOR, &replicas];
+    scene.kubectl(&scale).await?;
+    scene.deployment_is_at(OPERATOR, n_replicas).await
 }
 
 async fn the_scaled_object(scene: &Scene<'_>) -> Result<Value> {

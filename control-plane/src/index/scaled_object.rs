@@ -12,7 +12,7 @@ use wakegate_api::annotations::PREFIX;
 use super::{Index, Origin, ServiceId, scaling::Scaling, workload::WorkloadId};
 use crate::{
     object::{Code, Finding, Kind, Object, ObjectId},
-    wanted::{Owner, Target, Trigger, WantedScaledObject},
+    wanted::{Owner, Takeover, Target, Trigger, WantedScaledObject},
 };
 
 /// KEDA makes `keda-hpa-<name>` of it, which becomes the value of a label: at most 63 characters.
@@ -81,7 +81,7 @@ impl Index {
             trigger: Trigger::Workload(targets),
             labels: BTreeMap::new(),
             annotations: pausing,
-            adopts: false,
+            takes_over: Takeover::Nothing,
             is_let_go: false,
             origins: self.origins_of(members),
         })

@@ -5,6 +5,7 @@
 //! over: a field that a user, or a tool of theirs, has is theirs.
 
 mod manifest;
+mod observed;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -29,7 +30,8 @@ use tokio::{
 };
 
 use self::{
-    manifest::{Common, Manifest, Observed, api_resource},
+    manifest::{Common, Manifest, api_resource},
+    observed::Observed,
     plan::{Attempt, Due, Missing, Step, step},
 };
 use super::{
@@ -219,7 +221,8 @@ impl ScaledObjects {
                 attempt.begin();
                 if let Some(manifest) = manifest {
                     let patch = Patch::Apply(manifest.as_value().clone());
-                    self.patch(id.clone(), (patch, manifest.adopts()));
+                    let takes_over = manifest.takes_over(observed.map(Arc::as_ref));
+                    self.patch(id.clone(), (patch, takes_over));
                 }
             }
             Step::LetGo => {

@@ -72,6 +72,11 @@ impl Object {
         Ok(self)
     }
 
+    /// One field of the spec by its JSON pointer.
+    pub fn get(&self, pointer: &str) -> Option<&Value> {
+        self.spec.pointer(pointer)
+    }
+
     /// Its kind.
     pub fn kind(&self) -> &str {
         &self.kind

@@ -11,7 +11,7 @@ use wakegate_api::{
 use crate::{
     index::{Index, Origin, workload::WorkloadId},
     object::{AddOnObject, Code, Finding, Kind, Object, ObjectId},
-    wanted::{Owner, Target, Trigger, WantedScaledObject},
+    wanted::{Owner, Takeover, Target, Trigger, WantedScaledObject},
 };
 
 impl Index {
@@ -40,8 +40,8 @@ impl Index {
             refuse("spec.scaleTargetRef.name", Code::WorkloadUnclear, reason);
             return None;
         };
-        let adopts = match self.may_write_for(id, add_on, scaled) {
-            Ok(adopts) => adopts,
+        let takes_over = match self.may_write_for(id, add_on, scaled) {
+            Ok(takes_over) => takes_over,
             Err((code, reason)) => {
                 refuse("", code, reason);
                 return None;
@@ -80,7 +80,7 @@ impl Index {
             },
             labels: metadata.labels.clone().unwrap_or_default(),
             annotations: metadata.annotations.clone().unwrap_or_default(),
-            adopts,
+            takes_over,
             is_let_go,
             origins: self.origins_of_add_on(id),
         })
@@ -106,14 +106,14 @@ impl Index {
         routes.map(|routes| Arc::clone(&routes.origin)).collect()
     }
 
-    /// Whether the ScaledObject of an HTTPScaledObject is ours to write, and if so, whether it is the operator's
-    /// that is taken over; else why not.
+    /// Whether the ScaledObject of an HTTPScaledObject is ours to write, and if so, what of the operator's is taken
+    /// over; else why not.
     fn may_write_for(
         &self,
         id: &ObjectId,
         add_on: &AddOnObject,
         scaled: &WorkloadId,
-    ) -> Result<bool, (Code, String)> {
+    ) -> Result<Takeover, (Code, String)> {
         let own = ObjectId::new(
             Kind::ScaledObject,
             Arc::clone(&id.namespace),
@@ -128,8 +128,13 @@ impl Index {
             let reason = format!("{other} scales {target} already: remove one of the two");
             return Err((Code::ScaledElsewhere, reason));
         }
+        let operator = self.objects.add_on_operator();
         if is_ours {
-            return Ok(false);
+            // While the operator is here again, what it writes is its own.
+            return Ok(match operator {
+                Some(_) => Takeover::Nothing,
+                None => Takeover::Fields,
+            });
         }
         if let Some(there) = there {
             let owners = there.metadata.owner_references.iter().flatten();
@@ -151,7 +156,7 @@ impl Index {
                 return Err((Code::ScaledElsewhere, reason));
             }
         }
-        match self.objects.add_on_operator() {
+        match operator {
             Some(operator) => {
                 let reason = format!(
                     "{operator}, the add-on's operator, still runs and writes {own}: once all routes lead to their \
@@ -159,7 +164,8 @@ impl Index {
                 );
                 Err((Code::AddOnRuns, reason))
             }
-            None => Ok(there.is_some()),
+            None if there.is_some() => Ok(Takeover::Whole),
+            None => Ok(Takeover::Nothing),
         }
     }
 }

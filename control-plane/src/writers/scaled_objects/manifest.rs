@@ -1,15 +1,15 @@
-//! A ScaledObject as it is to be, as it is, and whether the two agree.
+//! A ScaledObject as it is to be, and whether it is so.
 
 use std::{sync::Arc, time::Duration};
 
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::api::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::super::{FIELD_MANAGER, MANAGED_BY};
+use super::{super::MANAGED_BY, observed::Observed};
 use crate::{
     object::Kind,
-    wanted::{Owner, WantedScaledObject},
+    wanted::{Owner, Takeover, WantedScaledObject},
 };
 
 /// Carries the digest of what was applied last: a field that is no longer wanted shows nowhere else.
@@ -29,19 +29,8 @@ pub(super) struct Manifest {
     value: Value,
     /// Who owns it by us.
     owners: Vec<String>,
-    adopts: bool,
+    takes_over: Takeover,
     is_let_go: bool,
-}
-
-/// A ScaledObject as it is, as far as it is compared.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Observed {
-    pub(super) uid: String,
-    /// Whether we have made it: by its label and by who owns its fields.
-    pub(super) is_ours: bool,
-    /// Whether it was deleted and waits for KEDA to let it go.
-    pub(super) is_going: bool,
-    content: Value,
 }
 
 /// The kind, for a client.
@@ -95,7 +84,7 @@ impl Manifest {
         Self {
             value: manifest,
             owners: wanted.owners.iter().map(|it| it.uid.clone()).collect(),
-            adopts: wanted.adopts,
+            takes_over: wanted.takes_over,
             is_let_go: wanted.is_let_go,
         }
     }
@@ -105,9 +94,13 @@ impl Manifest {
         &self.value
     }
 
-    /// Whether fields of another's are taken over with it.
-    pub(super) fn adopts(&self) -> bool {
-        self.adopts
+    /// Whether fields of another's are taken over with it, as it is there now.
+    pub(super) fn takes_over(&self, observed: Option<&Observed>) -> bool {
+        match self.takes_over {
+            Takeover::Nothing => false,
+            Takeover::Whole => true,
+            Takeover::Fields => observed.is_some_and(|it| it.has_operators_trigger),
+        }
     }
 
     /// Whether it is to be nobody's.
@@ -135,38 +128,6 @@ impl Manifest {
     /// Whether an object is as this says. What others added to it does not matter.
     pub(super) fn agrees_with(&self, observed: &Observed) -> bool {
         includes(&observed.content, &self.value)
-    }
-}
-
-impl Observed {
-    pub(super) fn new(object: DynamicObject) -> Self {
-        let DynamicObject { metadata, data, .. } = object;
-        let managers = metadata.managed_fields.iter().flatten();
-        let is_applied = managers.into_iter().any(|entry| {
-            entry.manager.as_deref() == Some(FIELD_MANAGER)
-                && entry.operation.as_deref() == Some("Apply")
-        });
-        let labels = metadata.labels.as_ref();
-        let label = labels.and_then(|labels| labels.get(MANAGED_BY.0));
-        let is_labelled = label.is_some_and(|label| label == MANAGED_BY.1);
-        let content = json!({
-            "apiVersion": Kind::ScaledObject.api_version(),
-            "kind": Kind::ScaledObject.as_str(),
-            "metadata": {
-                "name": metadata.name,
-                "namespace": metadata.namespace,
-                "labels": metadata.labels.unwrap_or_default(),
-                "annotations": metadata.annotations.unwrap_or_default(),
-                "ownerReferences": metadata.owner_references.unwrap_or_default(),
-            },
-            "spec": data.get("spec"),
-        });
-        Self {
-            uid: metadata.uid.unwrap_or_default(),
-            is_ours: is_applied && is_labelled,
-            is_going: metadata.deletion_timestamp.is_some(),
-            content,
-        }
     }
 }
 
@@ -270,6 +231,27 @@ mod tests {
             object["metadata"]["labels"] = json!({});
         });
         assert!(!unlabelled.is_ours);
+    }
+
+    #[test]
+    fn what_the_operator_wrote_since_is_taken_over_and_what_others_wrote_is_not() {
+        let by = |manager: &str, takes_over| {
+            let mut wanted = wanted();
+            wanted.takes_over = takes_over;
+            let manifest = Manifest::new(&wanted, &common());
+            let observed = observed(&manifest, |object| {
+                let entry = json!({
+                    "manager": manager, "operation": "Update", "fieldsType": "FieldsV1",
+                    "fieldsV1": {"f:spec": {"f:triggers": {}}},
+                });
+                let managers = object["metadata"]["managedFields"].as_array_mut();
+                managers.unwrap().push(entry);
+            });
+            manifest.takes_over(Some(&observed))
+        };
+        assert!(by("operator", Takeover::Fields));
+        assert!(!by("gitops", Takeover::Fields));
+        assert!(!by("operator", Takeover::Nothing));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::manifest::{Manifest, Observed};
+use super::{manifest::Manifest, observed::Observed};
 use crate::{push::Applied, snapshot::Snapshot, wanted::WantedScaledObject};
 
 /// What a write that failed waits at first, doubled each time.

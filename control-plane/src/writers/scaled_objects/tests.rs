@@ -5,10 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 use wakegate_wire::v1;
 
-use super::manifest::{Common, Manifest, Observed};
+use super::{
+    manifest::{Common, Manifest},
+    observed::Observed,
+};
 use crate::{
     object::Kind,
-    wanted::{Owner, Target, Trigger, WantedScaledObject},
+    wanted::{Owner, Takeover, Target, Trigger, WantedScaledObject},
 };
 
 pub(super) fn wanted() -> WantedScaledObject {
@@ -33,7 +36,7 @@ pub(super) fn wanted() -> WantedScaledObject {
         trigger: Trigger::Workload(v1::Targets::default()),
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
-        adopts: false,
+        takes_over: Takeover::Nothing,
         is_let_go: false,
         origins: Vec::new(),
     }
