@@ -24,7 +24,7 @@ rules! {
         "X-Forwarded-For, -Host and -Proto are what Envoy is set to make them" =>
         "";
     METRIC_NAMES = Note "metric-names" at "all routes":
-        "the add-on's metrics are there only if Wakegate's scaler is asked for them by a flag, and \
+        "the add-on's metrics are there only with --http-add-on-metrics of Wakegate's scaler, and \
          interceptor_request_count_total then has no labels code and method" =>
         "look at dashboards and alerts that use them; Envoy's own metrics have codes";
     RESPONSE_TIME = Note "response-time" at "all routes":

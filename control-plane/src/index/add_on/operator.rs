@@ -25,9 +25,13 @@ const LABELS: [&[(&str, &str)]; 3] = [
     ],
 ];
 
+/// What its Deployment is called, however its labels were changed.
+const NAMES: [&str; 2] = ["add-ons-http-operator", "add-ons-http-controller-manager"];
+
 /// Whether a workload is that operator.
 pub(in crate::index) fn is_operator(workload: &WorkloadObject) -> bool {
-    has_its_labels(&workload.pod_labels)
+    let name = workload.metadata.name.as_deref().unwrap_or_default();
+    NAMES.iter().any(|end| name.ends_with(end)) || has_its_labels(&workload.pod_labels)
 }
 
 fn has_its_labels(labels: &BTreeMap<String, String>) -> bool {
@@ -69,5 +73,17 @@ mod tests {
             labels.pop_first();
             assert!(!has_its_labels(&labels), "{labels:?}");
         }
+    }
+
+    #[test]
+    fn an_operator_is_known_by_its_name_as_well() {
+        let named = |name: &str| {
+            let mut workload = WorkloadObject::default();
+            workload.metadata.name = Some(name.to_owned());
+            is_operator(&workload)
+        };
+        assert!(named("keda-add-ons-http-operator"));
+        assert!(named("keda-add-ons-http-controller-manager"));
+        assert!(!named("keda-operator"));
     }
 }
