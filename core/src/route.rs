@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{BackendId, Key, Policy, Regex};
+use crate::{BackendId, Key, Policy, Regex, RequestHead};
 
 /// `Kind/namespace/name/rule/match`: unique in a table, the same for the same object on every replica.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +107,22 @@ impl HostMatch {
             Self::Suffix(suffix) => labels(suffix).is_some(),
             Self::SingleLabel(suffix) => labels(suffix).is_some_and(|label| !label.contains(&b'.')),
         }
+    }
+}
+
+impl HeaderMatch {
+    /// Whether a request has it: all values of that name as one list, or one of them alone. Envoy has matched
+    /// either, and the KEDA HTTP add-on matches the latter.
+    pub(crate) fn is_in(&self, head: &impl RequestHead) -> bool {
+        let whole = head.header(&self.name);
+        self.matches(whole.as_deref(), head)
+    }
+
+    /// The same, for who has the list at hand.
+    pub(crate) fn matches(&self, whole: Option<&[u8]>, head: &impl RequestHead) -> bool {
+        let is_list = whole.is_some_and(|list| list.contains(&b','));
+        let mut is_one = |value: &[u8]| self.value.matches(Some(value));
+        self.value.matches(whole) || (is_list && head.has_value(&self.name, &mut is_one))
     }
 }
 

@@ -30,6 +30,12 @@ pub trait RequestHead {
     /// The value of the header `name` (lower case), several values joined by a comma, or none when the
     /// request does not have it.
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
+
+    /// Whether one of several headers of that name passes the test alone. Asked only where
+    /// [`header`](Self::header) gives a list; who never joins any has none to ask.
+    fn has_value(&self, _name: &str, _test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        false
+    }
 }
 
 /// The routes, and which of them a request belongs to.

@@ -40,7 +40,11 @@ impl RequestHead for Head {
         self.first(":method")
     }
 
-    /// Several of one name are one list, as Envoy's own matchers have it.
+    fn has_value(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.values(name).any(test)
+    }
+
+    /// Several of one name are one list.
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         let mut values = self.values(name);
         let mut joined = Cow::Borrowed(values.next()?);

@@ -1,6 +1,6 @@
 //! Requests of a route that are answered with what its object says.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use super::StaticAnswer;
 use crate::{HeaderMatch, HostMatch, RequestHead, table};
@@ -41,11 +41,9 @@ impl StaticRoute {
 
 impl RequestMatch {
     fn matches(&self, authority: &[u8], path: &[u8], head: &impl RequestHead) -> bool {
-        let has_header = |wanted: &HeaderMatch| {
-            let value: Option<Cow<'_, [u8]>> = head.header(&wanted.name);
-            wanted.value.matches(value.as_deref())
-        };
-        self.has_path(path) && self.has_host(authority) && self.headers.iter().all(has_header)
+        self.has_path(path)
+            && self.has_host(authority)
+            && self.headers.iter().all(|wanted| wanted.is_in(head))
     }
 
     fn has_host(&self, authority: &[u8]) -> bool {
@@ -69,6 +67,8 @@ pub(crate) fn is_segment_prefix(prefix: &[u8], path: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
     use crate::ValueMatch;
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{PathMatch, QueryMatch, RequestHead, Route};
+use crate::{HeaderMatch, PathMatch, QueryMatch, RequestHead, Route};
 
 /// Headers that a lookup remembers. Above it asks again, so that routes by thousands of headers do not
 /// make it search thousands of answers.
@@ -63,10 +63,12 @@ impl<'r, H: RequestHead, T: Tally> Request<'r, H, T> {
                 .method
                 .as_ref()
                 .is_none_or(|method| self.has_method(method))
-            && route
-                .headers
-                .iter()
-                .all(|wanted| self.with_header(&wanted.name, |value| wanted.value.matches(value)))
+            && route.headers.iter().all(|wanted| self.has_header(wanted))
+    }
+
+    fn has_header(&mut self, wanted: &HeaderMatch) -> bool {
+        let head = self.head;
+        self.with_header(&wanted.name, |value| wanted.matches(value, head))
     }
 
     /// The first parameter of that name counts; one without `=` is empty.

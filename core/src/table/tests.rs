@@ -16,8 +16,19 @@ impl RequestHead for Get {
     }
 
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        let (_, value) = self.0.iter().find(|(known, _)| *known == name)?;
-        Some(Cow::Borrowed(value))
+        let values: Vec<&[u8]> = self.values(name).collect();
+        (!values.is_empty()).then(|| values.join(&b',').into())
+    }
+
+    fn has_value(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.values(name).any(test)
+    }
+}
+
+impl Get {
+    fn values(&self, name: &str) -> impl Iterator<Item = &'static [u8]> {
+        let headers = self.0.iter();
+        headers.filter_map(move |(known, value)| (*known == name).then_some(*value))
     }
 }
 
@@ -251,4 +262,26 @@ fn of_a_name_both_removed_and_upserted_the_new_route_stays() {
     check(&table, "a.com", "/", None);
     check(&table, "b.com", "/", None);
     check(&table, "c.com", "/", Some("a"));
+}
+
+#[test]
+fn of_several_headers_of_one_name_one_value_is_enough_or_all_as_a_list() {
+    let of = |wanted: &str| Route {
+        headers: vec![header("x-team", ValueMatch::Exact(wanted.to_owned()))],
+        ..route("a", "a.test")
+    };
+    let both: Get = Get(vec![("x-team", b"red"), ("x-team", b"blue, green")]);
+    let finds = |wanted: &str, get: &Get| {
+        let mut table = RouteTable::default();
+        table.replace(vec![of(wanted)]);
+        table.lookup(b"a.test", b"/", get).is_some()
+    };
+    for (wanted, expected) in [
+        ("red", true),
+        ("blue, green", true),
+        ("red,blue, green", true),
+        ("blue", false),
+    ] {
+        assert_eq!(finds(wanted, &both), expected, "{wanted}");
+    }
 }

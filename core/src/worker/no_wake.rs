@@ -17,8 +17,6 @@ pub(super) fn find<'a>(
             .is_some_and(|agent| agent.starts_with(prefix.as_bytes())),
         NoWakeMatch::PathPrefix(prefix) => is_segment_prefix(prefix.as_bytes(), path),
         NoWakeMatch::Method(method) => *request.method() == *method.as_bytes(),
-        NoWakeMatch::Header(header) => header
-            .value
-            .matches(request.header(&header.name).as_deref()),
+        NoWakeMatch::Header(header) => header.is_in(request),
     })
 }
