@@ -209,16 +209,17 @@ async fn operator_is_at(scene: &Scene<'_>, n_replicas: u64) -> Result<()> {
     scene.deployment_is_at(OPERATOR, n_replicas).await
 }
 
+/// The ScaledObject as the operator has written it, and KEDA has seen it.
 async fn the_scaled_object(scene: &Scene<'_>) -> Result<Value> {
-    // KEDA puts its label and its finalizer on each.
     let look = |object: Option<&Value>| {
         let object = object?;
+        let address = object.pointer("/spec/triggers/0/metadata/scalerAddress")?;
+        // KEDA puts its label on each.
         let labels = object.pointer("/metadata/labels")?.as_object()?;
-        labels
-            .contains_key("scaledobject.keda.sh/name")
-            .then(|| object.clone())
+        let is_it = *address == THEIR_SCALER && labels.contains_key("scaledobject.keda.sh/name");
+        is_it.then(|| object.clone())
     };
-    let what = "is seen by KEDA";
+    let what = "is the operator's, and seen by KEDA";
     scene.object(Kind::SCALED_OBJECT, "shop", what, look).await
 }
 
