@@ -65,7 +65,7 @@ impl Index {
             .as_ref()
             .map(|scaling| self.workload_message(id, members, scaling));
         let members: Vec<ServiceId> = members.iter().cloned().collect();
-        self.set_paused(id, is_paused);
+        self.set_paused(id, is_paused && is_there);
         for member in &members {
             self.show_backends(member);
         }
