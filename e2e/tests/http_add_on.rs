@@ -55,8 +55,12 @@ async fn an_interceptor_route_wakes_its_service_and_says_who_waited() -> Result<
     ensure!(first.status == 200, "cold: {}", first.status);
     ensure!(first.body == body, "the body came back otherwise");
     ensure!(first.header(COLD_START) == "true", "{:?}", first.headers);
-    let second = stack.get(&web, "/").await?;
-    ensure!(second.header(COLD_START) == "false", "{:?}", second.headers);
+    // Another worker may hear of the endpoint a moment later, and hold for as long.
+    eventually(SOON, "a request that waits for nothing", async || {
+        let warm = stack.get(&web, "/").await.ok()?;
+        (warm.status == 200 && warm.header(COLD_START) == "false").then_some(())
+    })
+    .await?;
     // What it does not name is Envoy's to answer.
     let other = get("http://other.test/")?;
     let other = fetch(Version::H1, stack.address()?, other).await?;
