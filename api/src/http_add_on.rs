@@ -20,7 +20,8 @@ mod static_response;
 pub use self::cold_start::{ColdStartFallback, ColdStartPlaceholder, ColdStartSpec};
 pub use self::http_scaled_object::{
     ColdStartTimeoutFailoverRef, HttpScaledObject, HttpScaledObjectSpec, HttpScaledObjectStatus,
-    HttpTimeouts, Replicas, ScaleTargetRef, http_scaled_object_crd,
+    HttpTimeouts, Replicas, ScaleTargetRef, http_scaled_object_crd, orphans_scaled_object,
+    skips_scaled_object,
 };
 pub use self::interceptor_route::{
     InterceptorRoute, InterceptorRouteSpec, InterceptorRouteStatus, InterceptorRouteTimeouts,

@@ -185,7 +185,8 @@ impl Index {
             self.renew_verdict(&id);
         }
         self.source_findings = source_findings;
-        self.table.set_findings("files", &self.source_findings);
+        self.table
+            .set_findings(table::SOURCE, &self.source_findings);
         if self.table.has_changed_routes() {
             let found = self.table.precedence_findings();
             self.table.set_findings("precedence", &found);

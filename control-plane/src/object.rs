@@ -10,6 +10,7 @@ use k8s_openapi::{
     api::{core::v1::Service, discovery::v1::EndpointSlice, networking::v1::Ingress},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
+use kube::core::ApiResource;
 use wakegate_api::{ScaledObject, http_add_on::Reading, wake_policy::Rules};
 
 /// An object of a kind that the index reads.
@@ -289,6 +290,23 @@ impl Kind {
             Self::InterceptorRoute => "http.keda.sh/v1beta1",
             Self::HttpScaledObject => "http.keda.sh/v1alpha1",
         }
+    }
+
+    /// The kind for a client, in a version that has these fields.
+    pub(crate) fn resource(self, api_version: &str) -> ApiResource {
+        let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+        ApiResource {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            api_version: api_version.to_owned(),
+            kind: self.as_str().to_owned(),
+            plural: self.plural().to_owned(),
+        }
+    }
+
+    /// The kind for a client, in the version that is read.
+    pub(crate) fn api_resource(self) -> ApiResource {
+        self.resource(self.api_version())
     }
 
     /// An older version with the same fields, which is read as well.

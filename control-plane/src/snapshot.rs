@@ -1,7 +1,7 @@
 //! The table as it is handed on: whole, immutable, with the few last changes that led to it.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     sync::Arc,
 };
@@ -54,6 +54,8 @@ pub struct Snapshot {
     pub services: Map<ServiceId, ServiceEndpoints>,
     /// What is wrong with which object.
     pub findings: Arc<BTreeSet<Finding>>,
+    /// Of these what the source found wrong with the newest version of an object, which is not read for it.
+    pub refused: Arc<BTreeMap<ObjectId, Finding>>,
     /// The last changes, the newest last.
     pub recent: VecDeque<Arc<Changed>>,
 }

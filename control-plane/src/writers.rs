@@ -19,6 +19,7 @@ mod mirror;
 mod notices;
 mod policies;
 mod scaled_objects;
+mod status_writes;
 mod write;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};

@@ -8,7 +8,7 @@
 
 use k8s_openapi::{
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-    apimachinery::pkg::apis::meta::v1::Condition,
+    apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta},
 };
 use kube::{CustomResource, CustomResourceExt, KubeSchema};
 use schemars::transform::RecursiveTransform;
@@ -187,23 +187,21 @@ pub struct HttpScaledObjectStatus {
     pub conditions: Vec<Condition>,
 }
 
-impl HttpScaledObject {
-    /// Whether someone else writes the ScaledObject, by [`SKIP_SCALED_OBJECT`].
-    pub fn skips_scaled_object(&self) -> bool {
-        self.says_yes(SKIP_SCALED_OBJECT)
-    }
+/// Whether someone else writes the ScaledObject of an HTTPScaledObject, by [`SKIP_SCALED_OBJECT`].
+pub fn skips_scaled_object(metadata: &ObjectMeta) -> bool {
+    says_yes(metadata, SKIP_SCALED_OBJECT)
+}
 
-    /// Whether its ScaledObject stays when it goes, by [`ORPHAN_SCALED_OBJECT`].
-    pub fn orphans_scaled_object(&self) -> bool {
-        self.says_yes(ORPHAN_SCALED_OBJECT)
-    }
+/// Whether the ScaledObject of an HTTPScaledObject stays when that goes, by [`ORPHAN_SCALED_OBJECT`].
+pub fn orphans_scaled_object(metadata: &ObjectMeta) -> bool {
+    says_yes(metadata, ORPHAN_SCALED_OBJECT)
+}
 
-    fn says_yes(&self, annotation: &str) -> bool {
-        let annotations = self.metadata.annotations.as_ref();
-        annotations
-            .and_then(|all| all.get(annotation))
-            .is_some_and(|it| it == YES)
-    }
+fn says_yes(metadata: &ObjectMeta, annotation: &str) -> bool {
+    let annotations = metadata.annotations.as_ref();
+    annotations
+        .and_then(|all| all.get(annotation))
+        .is_some_and(|it| it == YES)
 }
 
 impl HttpScaledObjectSpec {

@@ -7,6 +7,7 @@ use wakegate_api::{
     http_add_on::{
         ColdStart, Header, HostPattern, HttpScaledObject, Metrics, ORPHAN_SCALED_OBJECT, Port,
         Reading, RequestRate, Requests, SKIP_SCALED_OBJECT, Scaling, Timeout, Timeouts,
+        orphans_scaled_object, skips_scaled_object,
     },
 };
 
@@ -217,11 +218,12 @@ fn annotations_say_yes_by_one_value_only() {
             let pair = (annotation.to_owned(), value.to_owned());
             object.metadata.annotations = Some([pair].into());
             let is_skip = annotation == SKIP_SCALED_OBJECT;
-            assert_eq!(object.skips_scaled_object(), expected && is_skip);
-            assert_eq!(object.orphans_scaled_object(), expected && !is_skip);
+            let metadata = &object.metadata;
+            assert_eq!(skips_scaled_object(metadata), expected && is_skip);
+            assert_eq!(orphans_scaled_object(metadata), expected && !is_skip);
         }
     }
-    assert!(!object("").skips_scaled_object());
+    assert!(!skips_scaled_object(&object("").metadata));
 }
 
 #[test]

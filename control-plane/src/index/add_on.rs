@@ -14,7 +14,7 @@ mod workload;
 use std::{net::Ipv6Addr, sync::Arc};
 
 use wakegate_api::http_add_on::{Header, HostPattern, Port, Requests, ServicePort};
-use wakegate_core::{HeaderMatch, HostMatch, Key, PathMatch, ValueMatch};
+use wakegate_core::{HeaderMatch, HostMatch, Key, PathMatch};
 
 pub(super) use self::operator::{concerns, is_operator};
 
@@ -36,16 +36,17 @@ impl ObjectId {
 /// What the demand of an object is counted under. An InterceptorRoute that replaces the HTTPScaledObject of its name
 /// gets the requests, and with them what both scale by.
 fn key(id: &ObjectId, objects: &Objects) -> Key {
-    let ObjectId {
-        kind,
-        namespace,
-        name,
-    } = id;
-    if *kind == Kind::HttpScaledObject && objects.get(&successor(id)).is_none() {
-        Key::http_scaled_object(namespace, name)
-    } else {
+    let (namespace, name) = (&id.namespace, &id.name);
+    if id.kind == Kind::InterceptorRoute || is_replaced(id, objects) {
         Key::interceptor_route(namespace, name)
+    } else {
+        Key::http_scaled_object(namespace, name)
     }
+}
+
+/// Whether an HTTPScaledObject leaves its requests to the InterceptorRoute of its name.
+fn is_replaced(id: &ObjectId, objects: &Objects) -> bool {
+    id.kind == Kind::HttpScaledObject && objects.get(&successor(id)).is_some()
 }
 
 /// The InterceptorRoute of the same name.
@@ -74,12 +75,10 @@ pub(super) fn read(id: &ObjectId, object: &AddOnObject, objects: &Objects) -> Ro
     let key = key(id, objects);
     let target = read_target(&mut reader, &reading.target, key);
     let policy = policy::read(&mut reader, reading);
-    let is_replaced = id.kind == Kind::HttpScaledObject && {
-        let successor = successor(id);
-        reader.follows().insert(successor.clone());
-        objects.get(&successor).is_some()
-    };
-    if let Some(target) = target.filter(|_| !is_replaced) {
+    if id.kind == Kind::HttpScaledObject {
+        reader.follows().insert(successor(id));
+    }
+    if let Some(target) = target.filter(|_| !is_replaced(id, objects)) {
         for (at, requests) in reading.requests.iter().enumerate() {
             let field = field_of_rule(id.kind, at);
             let matches = matches(&mut reader, &field, requests);
@@ -185,11 +184,7 @@ fn read_hosts(
 }
 
 fn read_header(header: &Header) -> HeaderMatch {
-    let Header { name, value } = header;
-    HeaderMatch {
-        name: name.clone(),
-        value: value.clone().map_or(ValueMatch::Present, ValueMatch::Exact),
-    }
+    route_object::header(&header.name, header.value.as_deref())
 }
 
 /// A path as it stands in a request: the add-on compares what is decoded, and Envoy what is not.

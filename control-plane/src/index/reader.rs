@@ -46,10 +46,17 @@ impl<'a> Reader<'a> {
         out.settings = settings;
         out.findings = annotation_findings(id, errors).collect();
         Self {
+            policy,
+            ..Self::begin(id, objects, created_ms(metadata), out)
+        }
+    }
+
+    fn begin(id: &'a ObjectId, objects: &'a Objects, created_ms: u64, out: RouteObject) -> Self {
+        Self {
             id,
             objects,
-            created_ms: created_ms(metadata),
-            policy,
+            created_ms,
+            policy: None,
             rule_policy: None,
             routes: Vec::new(),
             services: BTreeSet::new(),
@@ -63,16 +70,8 @@ impl<'a> Reader<'a> {
             opts_in: true,
             ..RouteObject::default()
         };
-        Self {
-            id,
-            objects,
-            created_ms: AFTER_ALL_OTHERS.saturating_add(created_ms(metadata)),
-            policy: None,
-            rule_policy: None,
-            routes: Vec::new(),
-            services: BTreeSet::new(),
-            out,
-        }
+        let created_ms = AFTER_ALL_OTHERS.saturating_add(created_ms(metadata));
+        Self::begin(id, objects, created_ms, out)
     }
 
     /// The object that is read.

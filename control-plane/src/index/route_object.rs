@@ -6,7 +6,7 @@ use std::{
 };
 
 use wakegate_api::Settings;
-use wakegate_core::{BackendId, HeaderMatch, HostMatch, PathMatch, QueryMatch, Route};
+use wakegate_core::{BackendId, HeaderMatch, HostMatch, PathMatch, QueryMatch, Route, ValueMatch};
 
 use super::{
     Origin, ServiceId,
@@ -94,6 +94,15 @@ impl Match {
             headers,
             query,
         }
+    }
+}
+
+/// A header with this value, or with any.
+pub(super) fn header(name: &str, value: Option<&str>) -> HeaderMatch {
+    let exact = |value: &str| ValueMatch::Exact(value.to_owned());
+    HeaderMatch {
+        name: name.to_owned(),
+        value: value.map_or(ValueMatch::Present, exact),
     }
 }
 

@@ -12,6 +12,9 @@ use crate::{
     wanted::{AddOnVerdict, PolicyVerdict, WantedScaledObject},
 };
 
+/// What findings of the source are about, before any object was made.
+pub(super) const SOURCE: &str = "files";
+
 /// The newest snapshot, and what comes into the next.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -164,6 +167,9 @@ impl Table {
         let have_findings_changed = std::mem::take(&mut self.have_findings_changed);
         if have_findings_changed {
             self.next.findings = Arc::new(self.findings.values().flatten().cloned().collect());
+            let refused = self.findings_about(SOURCE).iter();
+            let refused = refused.filter_map(|it| Some((it.id.clone()?, it.clone())));
+            self.next.refused = Arc::new(refused.collect());
         }
         let have_scaled_objects_changed = std::mem::take(&mut self.have_scaled_objects_changed);
         let has_wanted_changed =

@@ -3,12 +3,12 @@
 
 mod status;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams},
+    api::{DynamicObject, Patch},
     runtime::watcher,
 };
 use serde_json::{Value, json};
@@ -20,11 +20,8 @@ use wakegate_api::http_add_on::FINALIZER;
 
 use self::status::{Observed, Outlook};
 use super::{
-    FIELD_MANAGER, Writers, changed,
-    first::First,
-    metrics::{WriteOutcome, WriterMetrics, Written},
-    mirror::Mirror,
-    write::{Unwritten, write},
+    Writers, changed, first::First, metrics::Written, mirror::Mirror, status_writes::StatusWrites,
+    write::write,
 };
 use crate::{
     leader::Leadership,
@@ -34,9 +31,6 @@ use crate::{
     wanted::AddOnVerdict,
 };
 
-/// When a status that could not be written is tried again.
-const RETRY: Duration = Duration::from_secs(5);
-
 const KINDS: [Kind; 2] = [Kind::InterceptorRoute, Kind::HttpScaledObject];
 
 /// The writer of status, for one term as leader.
@@ -45,11 +39,9 @@ pub(super) struct AddOns {
     snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
     acks: Acks,
     leadership: Leadership,
-    metrics: WriterMetrics,
+    writes: StatusWrites,
     mirrors: [Mirror<DynamicObject, Observed>; 2],
     first: First<AddOnVerdict>,
-    /// What could not be written, and from when on it is tried again.
-    failed: BTreeMap<ObjectId, Instant>,
 }
 
 /// What is to be written to an object.
@@ -63,7 +55,7 @@ impl AddOns {
     pub(super) fn new(writers: &Writers) -> Self {
         let client = writers.client.clone();
         let mirrors = KINDS.map(|kind| {
-            let resource = api_resource(kind);
+            let resource = kind.api_resource();
             let apis = super::apis(
                 &writers.config.namespaces,
                 |namespace| Api::namespaced_with(client.clone(), namespace, &resource),
@@ -75,10 +67,9 @@ impl AddOns {
             snapshots: writers.snapshots.clone(),
             acks: writers.acks.clone(),
             leadership: writers.leadership.clone(),
-            metrics: writers.metrics.clone(),
+            writes: StatusWrites::new(Written::AddOnStatus, writers.metrics.clone()),
             mirrors,
             first: First::default(),
-            failed: BTreeMap::new(),
             client,
         }
     }
@@ -88,7 +79,7 @@ impl AddOns {
         let mut acks_changed = self.acks.changed();
         self.snapshots.mark_changed();
         loop {
-            let retry = self.failed.values().min().copied();
+            let retry = self.writes.retry_at();
             let [routes, scaled] = &mut self.mirrors;
             tokio::select! {
                 () = changed(&mut self.snapshots) => {}
@@ -105,17 +96,15 @@ impl AddOns {
     }
 
     async fn round(&mut self, snapshot: &Arc<Snapshot>) {
-        let now = Instant::now();
         self.first.renew(snapshot, &snapshot.add_ons);
-        self.failed.retain(|_, at| *at > now);
-        let wrong = wrong_at_the_source(snapshot);
+        self.writes.begin_round();
         let mut all = Vec::new();
         let synced = self.mirrors.iter().filter(|mirror| mirror.is_synced());
         for (id, observed) in synced.flat_map(Mirror::objects) {
-            if self.failed.contains_key(id) {
+            if self.writes.rests(id) {
                 continue;
             }
-            if let Some(due) = self.due(id, observed, wrong.get(id).copied()) {
+            if let Some(due) = self.due(id, observed, snapshot.refused.get(id)) {
                 all.push((id.clone(), Arc::clone(observed), due));
             }
         }
@@ -150,13 +139,10 @@ impl AddOns {
         if !self.leadership.is_leader() {
             return;
         }
-        let resource = api_resource(id.kind);
+        let resource = id.kind.api_resource();
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), &id.namespace, &resource);
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
+        let params = StatusWrites::params();
         // Lists are written whole: the version says that nobody wrote in between.
         let (uid, version) = (&observed.uid, &observed.resource_version);
         let result = match due {
@@ -172,38 +158,10 @@ impl AddOns {
                 write(api.patch(&id.name, &params, &patch)).await
             }
         };
-        let outcome = result
-            .as_ref()
-            .map_or_else(Unwritten::outcome, |_| WriteOutcome::Done);
-        self.metrics.wrote(Written::AddOnStatus, outcome);
-        match result {
-            Ok(written) => {
-                let at = KINDS.iter().position(|kind| *kind == id.kind);
-                if let Some(mirror) = at.and_then(|at| self.mirrors.get_mut(at)) {
-                    mirror.put(written);
-                }
-            }
-            // The watch tells how it is now.
-            Err(Unwritten::Conflict(_) | Unwritten::Absent) => {
-                self.failed.insert(id.clone(), Instant::now() + RETRY);
-            }
-            Err(Unwritten::Refused(error) | Unwritten::Failed(error)) => {
-                tracing::warn!(object = %id, error, "status not written, trying again");
-                self.failed.insert(id.clone(), Instant::now() + RETRY);
-            }
+        let at = KINDS.iter().position(|kind| *kind == id.kind);
+        let mirror = at.and_then(|at| self.mirrors.get_mut(at));
+        if let (Some(written), Some(mirror)) = (self.writes.settle(id, result), mirror) {
+            mirror.put(written);
         }
     }
-}
-
-/// What kept objects of these kinds from being read.
-fn wrong_at_the_source(snapshot: &Snapshot) -> BTreeMap<&ObjectId, &Finding> {
-    let findings = snapshot.findings.iter();
-    let pairs = findings.filter_map(|finding| Some((finding.id.as_ref()?, finding)));
-    pairs.filter(|(id, _)| KINDS.contains(&id.kind)).collect()
-}
-
-fn api_resource(kind: Kind) -> ApiResource {
-    let (group, version) = kind.api_version().split_once('/').unwrap_or_default();
-    let kind_of_api = GroupVersionKind::gvk(group, version, kind.as_str());
-    ApiResource::from_gvk_with_plural(&kind_of_api, kind.plural())
 }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event;
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, PostParams},
+    api::{DynamicObject, ListParams, PostParams},
 };
 use tokio::{
     sync::watch,
@@ -172,10 +172,7 @@ impl Events {
     /// `kubectl describe` finds Events by it. A list of one, because `list` is allowed already.
     async fn uid(&self, id: &ObjectId) -> kube::Result<Option<String>> {
         let kind = id.kind;
-        let version = kind.api_version();
-        let version = version.rsplit_once('/').map_or(version, |(_, it)| it);
-        let gvk = GroupVersionKind::gvk(kind.group(), version, kind.as_str());
-        let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural());
+        let resource = kind.api_resource();
         let api: Api<DynamicObject> = if kind.is_of_cluster() {
             Api::all_with(self.client.clone(), &resource)
         } else {

@@ -2,14 +2,10 @@
 
 mod merge;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use kube::{
-    Api, Client,
-    api::{Patch, PatchParams},
-    runtime::watcher,
-};
+use kube::{Api, Client, api::Patch, runtime::watcher};
 use serde_json::json;
 use tokio::{
     sync::watch,
@@ -18,11 +14,8 @@ use tokio::{
 use wakegate_api::{WakePolicy, wake_policy::PolicyAncestor};
 
 use super::{
-    FIELD_MANAGER, Writers, changed,
-    first::First,
-    metrics::{WriteOutcome, WriterMetrics, Written},
-    mirror::Mirror,
-    write::{Unwritten, write},
+    Writers, changed, first::First, metrics::Written, mirror::Mirror, status_writes::StatusWrites,
+    write::write,
 };
 use crate::{
     leader::Leadership,
@@ -32,20 +25,15 @@ use crate::{
     wanted::{AncestorVerdict, PolicyVerdict},
 };
 
-/// When a status that could not be written is tried again.
-const RETRY: Duration = Duration::from_secs(5);
-
 /// The writer of status, for one term as leader.
 pub(super) struct Policies {
     client: Client,
     snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
     acks: Acks,
     leadership: Leadership,
-    metrics: WriterMetrics,
+    writes: StatusWrites,
     mirror: Mirror<WakePolicy, Observed>,
     first: First<PolicyVerdict>,
-    /// What could not be written, and from when on it is tried again.
-    failed: BTreeMap<ObjectId, Instant>,
 }
 
 /// A policy as it is, as far as its status goes.
@@ -75,10 +63,9 @@ impl Policies {
             snapshots: writers.snapshots.clone(),
             acks: writers.acks.clone(),
             leadership: writers.leadership.clone(),
-            metrics: writers.metrics.clone(),
+            writes: StatusWrites::new(Written::WakePolicyStatus, writers.metrics.clone()),
             mirror,
             first: First::default(),
-            failed: BTreeMap::new(),
             client,
         }
     }
@@ -88,7 +75,7 @@ impl Policies {
         let mut acks_changed = self.acks.changed();
         self.snapshots.mark_changed();
         loop {
-            let retry = self.failed.values().min().copied();
+            let retry = self.writes.retry_at();
             tokio::select! {
                 () = changed(&mut self.snapshots) => {}
                 () = changed(&mut acks_changed) => {}
@@ -103,12 +90,11 @@ impl Policies {
     }
 
     async fn round(&mut self, snapshot: &Arc<Snapshot>) {
-        let now = Instant::now();
         self.first.renew(snapshot, &snapshot.policies);
-        self.failed.retain(|_, at| *at > now);
+        self.writes.begin_round();
         let mut due = Vec::new();
         for (id, observed) in self.mirror.objects() {
-            if self.failed.contains_key(id) {
+            if self.writes.rests(id) {
                 continue;
             }
             if let Some(next) = self.next(id, observed) {
@@ -142,25 +128,10 @@ impl Policies {
             "metadata": {"uid": observed.uid, "resourceVersion": observed.resource_version},
             "status": {"ancestors": next},
         });
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
+        let params = StatusWrites::params();
         let result = write(api.patch_status(&id.name, &params, &Patch::Merge(&patch))).await;
-        let outcome = result
-            .as_ref()
-            .map_or_else(Unwritten::outcome, |_| WriteOutcome::Done);
-        self.metrics.wrote(Written::WakePolicyStatus, outcome);
-        match result {
-            Ok(written) => self.mirror.put(written),
-            // The watch tells how it is now.
-            Err(Unwritten::Conflict(_) | Unwritten::Absent) => {
-                self.failed.insert(id.clone(), Instant::now() + RETRY);
-            }
-            Err(Unwritten::Refused(error) | Unwritten::Failed(error)) => {
-                tracing::warn!(policy = %id, error, "status not written, trying again");
-                self.failed.insert(id.clone(), Instant::now() + RETRY);
-            }
+        if let Some(written) = self.writes.settle(id, result) {
+            self.mirror.put(written);
         }
     }
 }

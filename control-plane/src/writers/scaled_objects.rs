@@ -30,7 +30,7 @@ use tokio::{
 };
 
 use self::{
-    manifest::{Common, Manifest, api_resource},
+    manifest::{Common, Manifest},
     observed::Observed,
     plan::{Attempt, Due, Missing, Step, step},
 };
@@ -94,7 +94,7 @@ enum Look {
 impl ScaledObjects {
     pub(super) fn new(writers: &Writers, notices: Notices) -> Self {
         let config = &writers.config;
-        let (client, resource) = (writers.client.clone(), api_resource());
+        let (client, resource) = (writers.client.clone(), Kind::ScaledObject.api_resource());
         let apis = super::apis(
             &config.namespaces,
             |namespace| Api::namespaced_with(client.clone(), namespace, &resource),
@@ -277,7 +277,11 @@ impl ScaledObjects {
     }
 
     fn api(&self, id: &ObjectId) -> Api<DynamicObject> {
-        Api::namespaced_with(self.client.clone(), &id.namespace, &api_resource())
+        Api::namespaced_with(
+            self.client.clone(),
+            &id.namespace,
+            &Kind::ScaledObject.api_resource(),
+        )
     }
 
     fn written(&mut self, id: &ObjectId, result: Result<Done, Unwritten>) {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use wakegate_api::{
     ScaledObject,
-    http_add_on::{HTTP_SCALED_OBJECT_KEY, ORPHAN_SCALED_OBJECT, SKIP_SCALED_OBJECT, Scaling, YES},
+    http_add_on::{
+        HTTP_SCALED_OBJECT_KEY, SKIP_SCALED_OBJECT, Scaling, orphans_scaled_object,
+        skips_scaled_object,
+    },
 };
 
 use crate::{
@@ -13,6 +15,9 @@ use crate::{
     object::{AddOnObject, Code, Finding, Kind, Object, ObjectId},
     wanted::{Owner, Takeover, Target, Trigger, WantedScaledObject},
 };
+
+/// As KEDA fills it in, whatever the kind.
+const DEFAULT_API_VERSION: &str = "apps/v1";
 
 impl Index {
     /// The ScaledObject of an HTTPScaledObject. Who has an InterceptorRoute writes it.
@@ -24,8 +29,8 @@ impl Index {
         findings: &mut Vec<Finding>,
     ) -> Option<WantedScaledObject> {
         let scaling = add_on.reading.scaling.as_ref()?;
-        let is_let_go = says_yes(&add_on.metadata, ORPHAN_SCALED_OBJECT);
-        if says_yes(&add_on.metadata, SKIP_SCALED_OBJECT) && !is_let_go {
+        let is_let_go = orphans_scaled_object(&add_on.metadata);
+        if skips_scaled_object(&add_on.metadata) && !is_let_go {
             return None;
         }
         // There is none to let go, or it is done.
@@ -61,7 +66,7 @@ impl Index {
             namespace: Arc::clone(&id.namespace),
             name: id.name.as_ref().to_owned(),
             target: Target {
-                api_version: api_version.unwrap_or_else(|| api_version_of(&scaled.kind)),
+                api_version: api_version.unwrap_or_else(|| DEFAULT_API_VERSION.to_owned()),
                 kind: scaled.kind.clone(),
                 name: scaled.name.clone(),
             },
@@ -171,20 +176,5 @@ impl Index {
 }
 
 pub(super) fn wants_scaled_object(add_on: &AddOnObject) -> bool {
-    let says = |annotation| says_yes(&add_on.metadata, annotation);
-    !says(SKIP_SCALED_OBJECT) && !says(ORPHAN_SCALED_OBJECT)
-}
-
-/// Whether an annotation has the one value by which the add-on takes it for a yes.
-fn says_yes(metadata: &ObjectMeta, annotation: &str) -> bool {
-    let annotations = metadata.annotations.as_ref();
-    let value = annotations.and_then(|annotations| annotations.get(annotation));
-    value.is_some_and(|value| value == YES)
-}
-
-/// As KEDA fills it in.
-fn api_version_of(kind: &str) -> String {
-    let kinds = [Kind::Deployment, Kind::StatefulSet];
-    let known = kinds.into_iter().find(|known| known.as_str() == kind);
-    known.map_or("apps/v1", Kind::api_version).to_owned()
+    !skips_scaled_object(&add_on.metadata) && !orphans_scaled_object(&add_on.metadata)
 }

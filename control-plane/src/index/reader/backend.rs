@@ -7,7 +7,7 @@ use wakegate_api::{
     Settings,
     wake_policy::{NoWakeRequest, NoWakeRule},
 };
-use wakegate_core::{HeaderMatch, NoWake, NoWakeMatch, Policy, Target, ValueMatch};
+use wakegate_core::{NoWake, NoWakeMatch, Policy, Target};
 
 use crate::index::{
     ServiceId,
@@ -168,10 +168,9 @@ fn no_wake(rule: &NoWakeRule) -> NoWake {
         }
         NoWakeRequest::UserAgentPrefix(agent) => NoWakeMatch::UserAgentPrefix(agent.clone()),
         NoWakeRequest::Method(method) => NoWakeMatch::Method(method.clone()),
-        NoWakeRequest::Header { name, value } => NoWakeMatch::Header(HeaderMatch {
-            name: name.clone(),
-            value: value.clone().map_or(ValueMatch::Present, ValueMatch::Exact),
-        }),
+        NoWakeRequest::Header { name, value } => {
+            NoWakeMatch::Header(route_object::header(name, value.as_deref()))
+        }
     };
     NoWake {
         what,

@@ -55,7 +55,7 @@ impl Place {
         let newest = self.kind.api_version();
         let versions = std::iter::once(newest).chain(self.kind.older_api_version());
         versions
-            .map(|version| resource(self.kind, version))
+            .map(|version| self.kind.resource(version))
             .collect()
     }
 
@@ -103,17 +103,6 @@ impl fmt::Display for Place {
             write!(f, " {name}")?;
         }
         Ok(())
-    }
-}
-
-fn resource(kind: Kind, api_version: &str) -> ApiResource {
-    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
-    ApiResource {
-        group: group.to_owned(),
-        version: version.to_owned(),
-        api_version: api_version.to_owned(),
-        kind: kind.as_str().to_owned(),
-        plural: kind.plural().to_owned(),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kube::api::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -31,15 +30,6 @@ pub(super) struct Manifest {
     owners: Vec<String>,
     takes_over: Takeover,
     is_let_go: bool,
-}
-
-/// The kind, for a client.
-pub(super) fn api_resource() -> ApiResource {
-    let kind = Kind::ScaledObject.as_str();
-    ApiResource::from_gvk_with_plural(
-        &GroupVersionKind::gvk("keda.sh", "v1alpha1", kind),
-        "scaledobjects",
-    )
 }
 
 impl Manifest {

@@ -3,8 +3,8 @@
 use wakegate_api::{
     GoDuration,
     http_add_on::{
-        FINALIZER, HTTP_SCALED_OBJECT_KEY, INTERCEPTOR_ROUTE_KEY, ORPHAN_SCALED_OBJECT,
-        SKIP_SCALED_OBJECT, YES,
+        FINALIZER, HTTP_SCALED_OBJECT_KEY, INTERCEPTOR_ROUTE_KEY, orphans_scaled_object,
+        skips_scaled_object,
     },
 };
 
@@ -55,12 +55,8 @@ pub(super) fn check(context: &Context<'_>, object: &AddOn) -> Vec<Finding> {
 
 /// Whether its ScaledObject is written for it, and not by a user.
 pub(in crate::migrate) fn is_written_for(object: &AddOn) -> bool {
-    let annotations = object.metadata.annotations.as_ref();
-    let says_yes = |annotation: &str| {
-        let value = annotations.and_then(|all| all.get(annotation));
-        value.is_some_and(|value| value == YES)
-    };
-    !object.is_route() && !says_yes(SKIP_SCALED_OBJECT) && !says_yes(ORPHAN_SCALED_OBJECT)
+    let metadata = &object.metadata;
+    !object.is_route() && !skips_scaled_object(metadata) && !orphans_scaled_object(metadata)
 }
 
 fn key(object: &AddOn) -> &'static str {
