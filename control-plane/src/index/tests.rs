@@ -137,3 +137,31 @@ fn a_ready_endpoint_costs_the_same_among_many_routes_as_among_few() {
         assert_eq!(after.scaled_objects_since, before.scaled_objects_since);
     }
 }
+
+/// A field without effect does not make an object one that could not be read.
+#[test]
+fn what_the_source_refuses_is_told_from_what_is_found_later() {
+    let read = ObjectId::new(Kind::InterceptorRoute, "shop", "read");
+    let refused = ObjectId::new(Kind::InterceptorRoute, "shop", "refused");
+    let spec: wakegate_api::http_add_on::InterceptorRouteSpec = parsed(json!({
+        "target": {"service": "web", "port": 80},
+        "scalingMetric": {"concurrency": {"targetValue": 1}},
+        "timeouts": {"responseHeader": "5s"},
+    }));
+    let object = Object::AddOn(Box::new(crate::object::AddOnObject {
+        metadata: parsed(json!({})),
+        reading: Arc::new(spec.read().unwrap()),
+    }));
+    let finding = Finding::new(&refused, "spec.target", "two ports");
+    let mut index = Index::default();
+    let snapshot = index.apply(vec![(read.clone(), Some(object))], vec![finding.clone()]);
+    let snapshot = snapshot.unwrap();
+    assert!(
+        snapshot
+            .findings
+            .iter()
+            .any(|it| it.id.as_ref() == Some(&read))
+    );
+    let all: Vec<_> = snapshot.refused.iter().collect();
+    assert_eq!(all, [(&refused, &finding)]);
+}
