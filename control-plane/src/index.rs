@@ -33,6 +33,7 @@ mod service;
 mod serving;
 mod shadow;
 mod table;
+mod taken;
 mod wake_policy;
 mod workload;
 mod zone;
@@ -118,6 +119,8 @@ struct Dirty {
     routes: BTreeSet<ObjectId>,
     /// Where routes to our backends came or went.
     held_zones: BTreeSet<Zone>,
+    /// Where routes came or went, or lead elsewhere.
+    led_zones: BTreeSet<Zone>,
     /// Of these, which routes the table has.
     shown: BTreeSet<ObjectId>,
     services: BTreeSet<ServiceId>,
@@ -158,6 +161,10 @@ impl Index {
         for id in std::mem::take(&mut dirty.routes) {
             self.renew_route(&id, &mut dirty);
             renewed.routes += 1;
+        }
+        for id in self.overlays(&dirty) {
+            dirty.add_ons.insert(id.clone());
+            dirty.shown.insert(id);
         }
         let near = self.passed.overlapping_any(&dirty.held_zones);
         for id in near.union(&dirty.shown) {
@@ -359,6 +366,7 @@ impl Index {
             dirty.shown.extend(users.flatten().cloned());
         }
         self.renew_zones(id, (old.as_ref(), new.as_ref()), dirty);
+        self.mark_overlays(id, (old.as_ref(), new.as_ref()), dirty);
         self.remove_routes(old.as_ref(), new.as_ref());
         dirty.shown.insert(id.clone());
         dirty

@@ -13,7 +13,7 @@ use wakegate_control_plane::{
 };
 use wakegate_wire::v1;
 
-const FIXTURES: [&str; 18] = [
+const FIXTURES: [&str; 19] = [
     "http-route",
     "ingress",
     "readiness",
@@ -32,6 +32,7 @@ const FIXTURES: [&str; 18] = [
     "interceptor-routes",
     "http-scaled-objects",
     "add-on-operator",
+    "taken-hosts",
 ];
 
 fn table_of(dir: &Path) -> String {
@@ -381,6 +382,11 @@ fn the_objects_of_the_http_add_on_are_one_more_source() {
     for name in ["interceptor-routes", "http-scaled-objects"] {
         check(name);
     }
+}
+
+#[test]
+fn a_host_that_another_namespace_has_is_not_for_an_overlay() {
+    check("taken-hosts");
 }
 
 #[test]

@@ -54,6 +54,15 @@ impl Index {
         let Some(object) = self.routes.get(id) else {
             return;
         };
+        if id.is_add_on() {
+            for placed in &object.routes {
+                match self.without_taken_hosts(id, placed) {
+                    Some(placed) => self.table.put_route(id, &placed, object.is_ours()),
+                    None => self.table.remove_route(&placed.route.id),
+                }
+            }
+            return;
+        }
         for placed in &object.routes {
             let is_shown = !placed.route.targets.is_empty()
                 || (self.can_meet_ours(placed) && !self.is_overlaid(placed));

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    iter,
+    fmt, iter,
 };
 
 use wakegate_core::{HostMatch, Route};
@@ -24,11 +24,16 @@ pub(super) struct Zone {
 impl Zone {
     /// The zones of a route, one for each of its hosts.
     pub(super) fn of_route(route: &Route) -> impl Iterator<Item = Self> {
-        let every = route.hosts.is_empty().then(|| Self::wildcard(""));
+        let every = route.hosts.is_empty().then(Self::every);
         route.hosts.iter().map(Self::of).chain(every)
     }
 
-    fn of(host: &HostMatch) -> Self {
+    /// Every host.
+    pub(super) fn every() -> Self {
+        Self::wildcard("")
+    }
+
+    pub(super) fn of(host: &HostMatch) -> Self {
         match host {
             HostMatch::Exact(name) => Self {
                 is_wildcard: false,
@@ -67,6 +72,17 @@ impl Zone {
     }
 }
 
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels: Vec<&str> = self.labels.split_terminator('.').rev().collect();
+        match (self.is_wildcard, labels.is_empty()) {
+            (true, true) => f.write_str("every host"),
+            (true, false) => write!(f, "*.{}", labels.join(".")),
+            (false, _) => f.write_str(&labels.join(".")),
+        }
+    }
+}
+
 /// Objects by the zones of their routes.
 #[derive(Debug, Default)]
 pub(super) struct ByZone(BTreeMap<Zone, BTreeSet<ObjectId>>);
@@ -88,6 +104,13 @@ impl ByZone {
         // The name of a wildcard without its `*.` stands before it in order, and is not covered.
         let narrower = self.0.range(zone..);
         wider.chain(narrower.take_while(|(other, _)| zone.covers(other)))
+    }
+
+    /// The objects of each zone that has every name of this one.
+    pub(super) fn covering(&self, zone: &Zone) -> impl Iterator<Item = &ObjectId> {
+        let itself = self.0.get(zone);
+        let wider = zone.wider().filter_map(|wider| self.0.get(&wider));
+        itself.into_iter().chain(wider).flatten()
     }
 
     /// The objects of all zones that share a name with one of these.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    index::{Index, workload::WorkloadId},
+    index::{Index, taken, workload::WorkloadId},
     object::{Code, Finding, ObjectId},
     wanted::{AddOnVerdict, Refusal},
 };
@@ -11,10 +11,11 @@ use crate::{
 impl Index {
     /// Says what became of an object of the add-on's kinds.
     pub(in crate::index) fn renew_verdict(&mut self, id: &ObjectId) {
+        self.renew_taken(id);
         let verdict = self.add_on(id).map(|add_on| {
             let (mut not_in_force, mut wrong) = (BTreeMap::new(), None);
             let workload = format!("workload {}", WorkloadId::of_add_on(id).text());
-            let found = [id.to_string(), workload];
+            let found = [id.to_string(), workload, taken::about(id)];
             let found = found
                 .iter()
                 .flat_map(|about| self.table.findings_about(about));

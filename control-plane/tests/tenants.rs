@@ -1,0 +1,270 @@
+//! What a tenant with rights in one namespace can reach of the others: docs/security.md has the list.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{fs, sync::Arc};
+
+use wakegate_control_plane::{
+    index::{Index, Parents, Serving},
+    snapshot::Snapshot,
+    source::files::{Batch, FileSet},
+    wanted::WantedScaledObject,
+};
+
+/// The tenant whose host, Service and workload others are after.
+const SHOP: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec: {template: {metadata: {labels: {app: web}}}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web, namespace: shop, annotations: {wakegate.dev/scale-to-zero: \"true\"}}
+spec:
+  hostnames: [shop.test]
+  parentRefs: [{name: public, namespace: infra}]
+  rules: [{backendRefs: [{name: web, port: 80}]}]
+";
+
+/// A Gateway that takes routes of these namespaces.
+fn gateway(allowed: &str) -> String {
+    format!(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: public, namespace: infra}}
+spec:
+  gatewayClassName: envoy
+  listeners: [{{name: http, port: 80, protocol: HTTP, allowedRoutes: {{namespaces: {allowed}}}}}]
+"
+    )
+}
+
+const ONLY_SHOP: &str =
+    "{from: Selector, selector: {matchLabels: {kubernetes.io/metadata.name: shop}}}";
+
+const NAMESPACES: &str = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {kubernetes.io/metadata.name: shop}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: evil, labels: {kubernetes.io/metadata.name: evil}}
+";
+
+/// A Service of the other tenant, and what else it writes.
+fn evil(objects: &str) -> String {
+    format!(
+        "
+apiVersion: v1
+kind: Service
+metadata: {{name: trap, namespace: evil}}
+spec: {{ports: [{{port: 80}}]}}
+---
+{objects}"
+    )
+}
+
+fn snapshot(documents: &[&str]) -> Arc<Snapshot> {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("objects.yaml"), documents.join("\n---\n")).unwrap();
+    let mut files = FileSet::new(dir.path());
+    let changes = files.reload(&Batch::Everything).unwrap().unwrap();
+    let serving = Serving {
+        gateway_classes: None,
+        parents: Parents::Checked,
+    };
+    let snapshot = Index::new(serving).apply(changes, files.findings());
+    let snapshot = snapshot.unwrap();
+    let unread = snapshot.findings.iter().find(|it| it.id.is_none());
+    assert_eq!(unread, None);
+    snapshot
+}
+
+/// What of the table leads to a namespace.
+fn routes_to<'a>(snapshot: &'a Snapshot, namespace: &str) -> Vec<&'a str> {
+    let begins = format!("{namespace}/");
+    let routes = snapshot.routes.values().map(|entry| &entry.entity.message);
+    let routes = routes.filter(|route| {
+        let mut targets = route.targets.iter();
+        targets.any(|target| target.backend.starts_with(&begins))
+    });
+    routes.map(|route| route.id.as_str()).collect()
+}
+
+/// What is said of an object.
+fn said_of(snapshot: &Snapshot, object: &str) -> Vec<String> {
+    let findings = snapshot.findings.iter();
+    let findings = findings.filter(|finding| finding.object == object);
+    findings.map(|finding| finding.reason.clone()).collect()
+}
+
+const TRAP: &str = "
+apiVersion: http.keda.sh/v1beta1
+kind: InterceptorRoute
+metadata: {name: trap, namespace: evil}
+spec:
+  target: {service: trap, port: 80}
+  rules: [{hosts: [shop.test], paths: [{value: /pay}]}]
+  scalingMetric: {concurrency: {targetValue: 1}}
+";
+
+#[test]
+fn a_tenant_takes_no_request_of_a_host_that_another_has() {
+    let (any, trap) = (gateway("{from: All}"), evil(TRAP));
+    let snapshot = snapshot(&[SHOP, NAMESPACES, &any, &trap]);
+    assert_eq!(routes_to(&snapshot, "evil"), [""; 0]);
+    assert_eq!(routes_to(&snapshot, "shop"), ["HTTPRoute/shop/web/0/0"]);
+    let said = said_of(&snapshot, "InterceptorRoute evil/trap");
+    let reason = "HTTPRoute shop/web has shop.test and leads elsewhere: no request of it comes to the Service";
+    assert_eq!(said, [reason]);
+    let verdict = snapshot.add_ons.values().next().unwrap();
+    let ready = verdict.ready.as_ref().unwrap().as_ref();
+    assert_eq!(ready.unwrap_err().reason, "Shadowed");
+}
+
+#[test]
+fn a_host_is_free_again_when_its_owner_lets_it_go() {
+    let (any, trap) = (gateway("{from: All}"), evil(TRAP));
+    let snapshot = snapshot(&[NAMESPACES, &any, &trap]);
+    assert_eq!(routes_to(&snapshot, "evil").len(), 1);
+    assert_eq!(said_of(&snapshot, "InterceptorRoute evil/trap"), [""; 0]);
+}
+
+#[test]
+fn a_route_has_no_more_than_its_gateway_gives_its_namespace() {
+    let route = evil(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: trap, namespace: evil, annotations: {wakegate.dev/scale-to-zero: \"true\"}}
+spec:
+  hostnames: [shop.test]
+  parentRefs: [{name: public, namespace: infra}]
+  rules: [{matches: [{path: {value: /pay}}], backendRefs: [{name: trap, port: 80}]}]
+",
+    );
+    let narrow = gateway(ONLY_SHOP);
+    let refused = snapshot(&[SHOP, NAMESPACES, &narrow, &route]);
+    assert_eq!(routes_to(&refused, "evil"), [""; 0]);
+    let wide = gateway("{from: All}");
+    let taken = snapshot(&[SHOP, NAMESPACES, &wide, &route]);
+    assert_eq!(
+        routes_to(&taken, "evil"),
+        ["HTTPRoute/evil/trap/0/0"],
+        "what the Gateway gives"
+    );
+}
+
+#[test]
+fn a_route_to_another_namespace_needs_its_grant() {
+    let route = evil(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  {name: grab, namespace: evil, annotations: {wakegate.dev/scale-to-zero: \"true\", wakegate.dev/max-replicas: \"99\", wakegate.dev/paused: \"true\"}}
+spec:
+  hostnames: [evil.test]
+  parentRefs: [{name: public, namespace: infra}]
+  rules: [{backendRefs: [{name: web, namespace: shop, port: 80}]}]
+",
+    );
+    let any = gateway("{from: All}");
+    let refused = snapshot(&[SHOP, NAMESPACES, &any, &route]);
+    assert_eq!(routes_to(&refused, "shop"), ["HTTPRoute/shop/web/0/0"]);
+    let grant = "
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {name: evil, namespace: shop}
+spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: evil}], to: [{group: \"\", kind: Service}]}
+";
+    let granted = snapshot(&[SHOP, NAMESPACES, &any, &route, grant]);
+    assert_eq!(routes_to(&granted, "shop").len(), 2);
+    let wanted = |snapshot: &Snapshot| -> Vec<WantedScaledObject> {
+        let objects = snapshot.scaled_objects.values();
+        let without_proxies = objects.map(|object| WantedScaledObject {
+            origins: Vec::new(),
+            ..object.as_ref().clone()
+        });
+        without_proxies.collect()
+    };
+    let (before, after) = (wanted(&refused), wanted(&granted));
+    assert_eq!(before, after, "it says nothing of the scaling");
+    let paused = granted
+        .backends
+        .values()
+        .any(|backend| backend.message.paused);
+    assert!(!paused);
+}
+
+#[test]
+fn a_policy_has_its_targets_in_its_own_namespace() {
+    let policy = evil(
+        "
+apiVersion: wakegate.dev/v1alpha1
+kind: WakePolicy
+metadata: {name: reach, namespace: evil}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: web}, {group: \"\", kind: Service, name: web}]
+  hold: {timeout: 1ms}
+",
+    );
+    let any = gateway("{from: All}");
+    let (with, without) = (
+        snapshot(&[SHOP, NAMESPACES, &any, &policy]),
+        snapshot(&[SHOP, NAMESPACES, &any]),
+    );
+    let route = |snapshot: &Snapshot| {
+        let mut routes = snapshot
+            .routes
+            .values()
+            .map(|entry| entry.entity.message.clone());
+        routes.next().unwrap()
+    };
+    assert_eq!(route(&with), route(&without));
+    let verdicts = with.policies.values();
+    let ancestors: Vec<_> = verdicts.flat_map(|it| &it.ancestors).collect();
+    assert!(!ancestors.is_empty());
+    for ancestor in ancestors {
+        assert!(ancestor.accepted.is_err(), "{ancestor:?}");
+    }
+}
+
+#[test]
+fn a_body_comes_from_the_objects_own_namespace() {
+    let page = |namespace: &str| {
+        format!(
+            "
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: page, namespace: {namespace}, labels: {{http.keda.sh/response-body: \"true\"}}}}
+data: {{secret: of {namespace}}}
+"
+        )
+    };
+    let route = evil(
+        "
+apiVersion: http.keda.sh/v1beta1
+kind: InterceptorRoute
+metadata: {name: trap, namespace: evil}
+spec:
+  target: {service: trap, port: 80}
+  rules: [{hosts: [evil.test]}]
+  scalingMetric: {concurrency: {targetValue: 1}}
+  coldStart: {placeholder: {response: {bodyFromConfigMap: {name: page, key: secret}}}}
+",
+    );
+    let any = gateway("{from: All}");
+    let of_shop = snapshot(&[SHOP, NAMESPACES, &any, &route, &page("shop")]);
+    let text = format!("{:?}", of_shop.routes);
+    assert!(!text.contains("of shop"), "{text}");
+    let of_evil = snapshot(&[SHOP, NAMESPACES, &any, &route, &page("evil")]);
+    assert!(format!("{:?}", of_evil.routes).contains("of evil"));
+}
