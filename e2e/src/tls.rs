@@ -4,6 +4,7 @@
 mod authority;
 mod certificates;
 mod identity;
+mod leak;
 mod link;
 mod mount;
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use parking_lot::Mutex;
 
 use super::authority::{Authority, Role};
 use super::identity::Identity;
+use super::leak::{Key, logs_with};
 use super::link::Link;
 use super::mount::Mount;
 
@@ -15,22 +17,37 @@ use super::mount::Mount;
 #[derive(Debug)]
 pub struct Certificates {
     authority: Authority,
-    mounts: BTreeMap<Role, Mount>,
+    parts: BTreeMap<Role, Part>,
+    /// All that there ever were.
+    keys: Mutex<Vec<Key>>,
+}
+
+#[derive(Debug)]
+struct Part {
+    mount: Mount,
+    current: Mutex<Identity>,
 }
 
 impl Certificates {
     /// Makes an authority, and a folder of each part below `folder`.
     pub fn in_folder(folder: &Path) -> Result<Self> {
         let authority = Authority::new()?;
-        let mount = |role: Role| {
+        let mut parts = BTreeMap::new();
+        let mut keys = Vec::new();
+        for role in Role::ALL {
             let identity = authority.issue(role)?;
-            Ok((
-                role,
-                Mount::new(&folder.join(role.name()), identity.files())?,
-            ))
-        };
-        let mounts = Role::ALL.into_iter().map(mount).collect::<Result<_>>()?;
-        Ok(Self { authority, mounts })
+            keys.push(Key::of(&identity.key));
+            let part = Part {
+                mount: Mount::new(&folder.join(role.name()), identity.files())?,
+                current: Mutex::new(identity),
+            };
+            parts.insert(role, part);
+        }
+        Ok(Self {
+            authority,
+            parts,
+            keys: Mutex::new(keys),
+        })
     }
 
     /// The authority that signed them all at first.
@@ -40,12 +57,20 @@ impl Certificates {
 
     /// The folder of a part.
     pub fn folder(&self, role: Role) -> Result<&Path> {
-        Ok(self.mount(role)?.folder())
+        Ok(self.part(role)?.mount.folder())
+    }
+
+    /// What a part has.
+    pub fn current(&self, role: Role) -> Result<Identity> {
+        Ok(self.part(role)?.current.lock().clone())
     }
 
     /// Replaces what a part has.
     pub fn put(&self, role: Role, identity: &Identity) -> Result<()> {
-        self.mount(role)?.put(identity.files())
+        let part = self.part(role)?;
+        self.keys.lock().push(Key::of(&identity.key));
+        part.current.lock().clone_from(identity);
+        part.mount.put(identity.files())
     }
 
     /// How `role` reaches a daemon.
@@ -53,7 +78,12 @@ impl Certificates {
         Ok(Link::tls(address, self.folder(role)?))
     }
 
-    fn mount(&self, role: Role) -> Result<&Mount> {
-        self.mounts.get(&role).context("each role has a folder")
+    /// The logs below `folder` in which there is a key, or a part of one.
+    pub fn keys_in_logs(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        logs_with(&self.keys.lock(), folder)
+    }
+
+    fn part(&self, role: Role) -> Result<&Part> {
+        self.parts.get(&role).context("each role has a folder")
     }
 }
