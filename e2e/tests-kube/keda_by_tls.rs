@@ -4,7 +4,9 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use wakegate_e2e::kube::objects::{Object, gateway, scaled_object};
-use wakegate_e2e::kube::{Cluster, ClusterOptions, Kind, SOON, Scene, Wakegate, WakegateOptions};
+use wakegate_e2e::kube::{
+    Certified, Cluster, ClusterOptions, Kind, SOON, Scene, Wakegate, WakegateOptions,
+};
 use wakegate_e2e::tls::{Authority, Certificates, Identity, Role};
 use wakegate_e2e::{eventually, eventually_is};
 
@@ -27,7 +29,7 @@ async fn keda_shows_the_certificate_of_a_secret_and_goes_on_with_the_next() -> R
     let cluster = Cluster::start(ClusterOptions::default()).await?;
     let certificates = Certificates::in_folder(&cluster.folder().join("tls"))?;
     let options = WakegateOptions {
-        certificates: Some(&certificates),
+        certified: Certified::Files(&certificates),
         ..WakegateOptions::default()
     };
     let wakegate = Wakegate::start_with(&cluster, &options).await?;

@@ -18,6 +18,8 @@ use wakegate_e2e::{App, Background, Daemon, Service, Stack, eventually};
 const SOON: Duration = Duration::from_secs(20);
 /// Daemons look at their files every two seconds, on a busy machine.
 const RELOADED: Duration = Duration::from_secs(20);
+/// Without the HTTP library's frames.
+const LOGGED: &str = "trace,h2=info,hyper=info,hyper_util=info,tower=info,tonic=debug";
 /// Between two requests of steady traffic.
 const APART: Duration = Duration::from_millis(20);
 
@@ -75,6 +77,8 @@ impl Steady {
 /// A stack with TLS: `warm` is up, `cold` sleeps.
 async fn stack_with_traffic(warm: &Service, cold: &Service) -> Result<(Stack, App, Steady)> {
     let builder = Stack::builder().serve(warm.clone()).serve(cold.clone());
+    // What is said where much is said has no key in it either.
+    let builder = builder.environment(vec![("WAKEGATE_LOG_FILTER", LOGGED.into())]);
     let stack = builder.tls().start().await?;
     let app = stack.wake(warm).await?;
     let is_up = async || (stack.get(warm, "/").await.ok()?.status == 200).then_some(());

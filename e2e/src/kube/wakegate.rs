@@ -1,6 +1,8 @@
 //! Our daemons on a cluster: each with the rights of its own service account, outside of any pod.
 
+mod clients;
 mod options;
+mod secrets;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -15,9 +17,10 @@ use super::front;
 use crate::background::Background;
 use crate::daemon::{Addresses, Daemon};
 use crate::envoy::EnvoyTls;
-use crate::tls::Role;
 
-pub use options::WakegateOptions;
+pub use options::{Certified, WakegateOptions};
+
+use clients::Clients;
 
 /// Where Wakegate is installed.
 pub const WAKEGATE_NAMESPACE: &str = "wakegate";
@@ -34,7 +37,7 @@ const LAST_PORT: u16 = 32_700;
 pub struct Wakegate {
     control_planes: Vec<Replica>,
     scaler: Replica,
-    envoy_tls: Option<EnvoyTls>,
+    clients: Clients,
     _front: Background,
 }
 
@@ -58,39 +61,27 @@ impl Wakegate {
 
     /// The same with more to say.
     pub async fn start_with(cluster: &Cluster, options: &WakegateOptions<'_>) -> Result<Self> {
-        let kubeconfig = cluster
-            .kubeconfig_for(WAKEGATE_NAMESPACE, WAKEGATE_ACCOUNT)
-            .await
-            .context("be the control plane's service account")?;
         let scaler = own_addresses()?;
-        let mut control_planes: Vec<Replica> = Vec::new();
-        for number in 0..options.n_control_planes {
-            let name = format!("control-plane-{number}");
-            let args = options.control_plane_args(&name, scaler);
-            let environment = vec![("KUBECONFIG", kubeconfig.clone().into_os_string())];
-            let folder = folder(cluster, &name)?;
-            let daemon = Daemon::stopped("wakegate-control-plane", &folder, own_addresses()?);
-            let daemon = daemon.secured(options.security(Role::ControlPlane)?);
-            control_planes.push(Replica::new(daemon.with(args, environment)));
-        }
+        let control_planes = control_planes(cluster, options, scaler).await?;
         let service = own_address()?;
         let backends = control_planes.iter().map(|it| it.addresses.grpc).collect();
         let front = front::start(cluster, service, backends).await?;
-        let scheme = options.certificates.map_or("http", |_| "https");
-        let args = vec![format!("--control-plane={scheme}://{service}")];
-        let folder = folder(cluster, "scaler")?;
-        let daemon = Daemon::stopped("wakegate-scaler", &folder, scaler);
-        let daemon = daemon.secured(options.security(Role::Scaler)?);
+        // They sign what the others need.
+        for replica in &control_planes {
+            replica.start(cluster).await?;
+        }
+        let clients = Clients::of(cluster, options.certified).await?;
+        let args = vec![format!("--control-plane={}://{service}", clients.scheme())];
+        let daemon = Daemon::stopped("wakegate-scaler", &folder(cluster, "scaler")?, scaler);
+        let daemon = daemon.secured(clients.scaler.clone());
         let scaler = Replica::new(daemon.with(args, Vec::new()));
+        scaler.start(cluster).await?;
         let started = Self {
             control_planes,
             scaler,
-            envoy_tls: options.envoy_tls()?,
+            clients,
             _front: front,
         };
-        for replica in started.all() {
-            replica.start(cluster).await?;
-        }
         for replica in started.all() {
             replica.ready().await?;
         }
@@ -129,7 +120,7 @@ impl Wakegate {
 
     /// How an Envoy speaks to them.
     pub(super) fn envoy_tls(&self) -> Option<&EnvoyTls> {
-        self.envoy_tls.as_ref()
+        self.clients.envoy.as_ref()
     }
 
     /// Control planes and scaler.
@@ -218,6 +209,29 @@ impl Replica {
         let tail = tail.unwrap_or_default().join("\n");
         format!("--- {}\n{tail}\n", self.log.display())
     }
+}
+
+/// Those that are to be started.
+async fn control_planes(
+    cluster: &Cluster,
+    options: &WakegateOptions<'_>,
+    scaler: Addresses,
+) -> Result<Vec<Replica>> {
+    let kubeconfig = cluster
+        .kubeconfig_for(WAKEGATE_NAMESPACE, WAKEGATE_ACCOUNT)
+        .await
+        .context("be the control plane's service account")?;
+    let mut replicas = Vec::new();
+    for number in 0..options.n_control_planes {
+        let name = format!("control-plane-{number}");
+        let args = options.control_plane_args(&name, scaler);
+        let environment = vec![("KUBECONFIG", kubeconfig.clone().into_os_string())];
+        let folder = folder(cluster, &name)?;
+        let daemon = Daemon::stopped("wakegate-control-plane", &folder, own_addresses()?);
+        let daemon = daemon.secured(options.certified.control_plane()?);
+        replicas.push(Replica::new(daemon.with(args, environment)));
+    }
+    Ok(replicas)
 }
 
 fn folder(cluster: &Cluster, name: &str) -> Result<PathBuf> {

@@ -49,7 +49,8 @@ async fn a_certificate_that_is_no_good_lets_nothing_through() -> Result<()> {
     try_join_all(all).await?;
     steady.is_well().await?;
     let keda = ScaledObject::new(&cold, stack.sample_app()).contract(stack.keda_link()?)?;
-    ensure!(!keda.is_active().await?, "a request at one of them wakes");
+    let is_active = async || Ok(keda.is_active().await?);
+    eventually_is(SOON, "a request at one of them wakes", false, is_active).await?;
     for reason in REASONS {
         both_refused_and_said_so_once(&stack, reason).await?;
     }

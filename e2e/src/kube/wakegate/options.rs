@@ -6,7 +6,6 @@ use anyhow::Result;
 
 use super::WAKEGATE_NAMESPACE;
 use crate::daemon::{Addresses, Security};
-use crate::envoy::EnvoyTls;
 use crate::tls::{Certificates, Role};
 
 /// How a Wakegate is started.
@@ -18,8 +17,21 @@ pub struct WakegateOptions<'a> {
     pub namespaces: &'a [&'a str],
     /// How often KEDA asks; the scaler's window of activity follows it. None: as Wakegate is installed.
     pub polling_interval: Option<Duration>,
-    /// Those of files, for mutual TLS. None: everything is in plain text.
-    pub certificates: Option<&'a Certificates>,
+    /// Who makes the certificates.
+    pub certified: Certified<'a>,
+    /// More flags of the control planes.
+    pub flags: &'a [&'a str],
+}
+
+/// Who makes the certificates of mutual TLS.
+#[derive(Debug, Clone, Copy)]
+pub enum Certified<'a> {
+    /// Nobody: everything is in plain text.
+    PlainText,
+    /// The test.
+    Files(&'a Certificates),
+    /// The control plane itself.
+    ByWakegate,
 }
 
 impl Default for WakegateOptions<'_> {
@@ -29,33 +41,21 @@ impl Default for WakegateOptions<'_> {
             namespaces: &[],
             // Tests wait for workloads to sleep.
             polling_interval: Some(Duration::from_secs(1)),
-            certificates: None,
+            certified: Certified::PlainText,
+            flags: &[],
         }
     }
 }
 
 impl WakegateOptions<'_> {
-    /// How a daemon speaks.
-    pub(super) fn security(&self, role: Role) -> Result<Security> {
-        let Some(certificates) = self.certificates else {
-            return Ok(Security::PlainText);
-        };
-        Ok(Security::Tls(certificates.folder(role)?.to_owned()))
-    }
-
-    /// How an Envoy speaks to them.
-    pub(super) fn envoy_tls(&self) -> Result<Option<EnvoyTls>> {
-        let folder = self.certificates.map(|it| it.folder(Role::Filter));
-        folder.map(|it| EnvoyTls::new(it?)).transpose()
-    }
-
     /// The flags of a control plane.
     pub(super) fn control_plane_args(&self, name: &str, scaler: Addresses) -> Vec<String> {
         let Self {
             n_control_planes: _,
             namespaces,
             polling_interval,
-            certificates: _,
+            certified: _,
+            flags,
         } = self;
         let common = [
             format!("--scaler-address={}", scaler.grpc),
@@ -71,6 +71,18 @@ impl WakegateOptions<'_> {
             .into_iter()
             .chain(namespaces)
             .chain(interval)
+            .chain(flags.iter().map(|flag| (*flag).to_owned()))
             .collect()
+    }
+}
+
+impl Certified<'_> {
+    /// How a control plane speaks.
+    pub(super) fn control_plane(self) -> Result<Security> {
+        match self {
+            Self::PlainText => Ok(Security::PlainText),
+            Self::Files(files) => Ok(Security::Tls(files.folder(Role::ControlPlane)?.to_owned())),
+            Self::ByWakegate => Ok(Security::Unsaid),
+        }
     }
 }
