@@ -18,8 +18,8 @@ use wakegate_wire::v1::{self, watch_request};
 
 use super::{SOON, has_one_line, n_refused};
 
-const EDS: &str = "/envoy.service.endpoint.v3.EndpointService/StreamEndpoints";
-const DELTA_EDS: &str = "/envoy.service.endpoint.v3.EndpointService/DeltaEndpoints";
+const EDS: &str = "/envoy.service.endpoint.v3.EndpointDiscoveryService/StreamEndpoints";
+const DELTA_EDS: &str = "/envoy.service.endpoint.v3.EndpointDiscoveryService/DeltaEndpoints";
 const ADS: &str =
     "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
 
