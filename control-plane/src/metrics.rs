@@ -7,11 +7,12 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use wakegate_runtime::Refusals;
+use wakegate_runtime::{Refusals, TlsMetrics};
 
 use crate::{index::Index, object::Kind, snapshot::Snapshot, writers::WriterMetrics};
 
-const REFUSED: &str = "Streams of filters and scalers that were refused or ended, by the reason";
+const REFUSED: &str =
+    "Connections and streams of clients that were refused or ended, by the reason";
 
 /// The metrics of the control plane. A clone is a handle to the same.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Metrics {
     pub writers: WriterMetrics,
     /// What of clients was refused.
     pub refusals: Refusals,
+    /// Those of certificates.
+    pub tls: TlsMetrics,
 }
 
 /// What an update brings.
@@ -105,12 +108,14 @@ impl Metrics {
             leader: Gauge::default(),
             writers: WriterMetrics::default(),
             refusals: Refusals::default(),
+            tls: TlsMetrics::default(),
         };
         let all = registry.sub_registry_with_prefix("wakegate_control_plane");
         metrics.register_watches(all);
         metrics.register_eds(all);
         metrics.writers = WriterMetrics::register(all);
         metrics.refusals = Refusals::register(all, REFUSED);
+        metrics.tls = TlsMetrics::register(all, metrics.refusals.clone());
         all.register(
             "reloads",
             "Times that changes were taken in",

@@ -14,7 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Status, Streaming,
-    transport::{Channel, Endpoint, Server, server::TcpIncoming},
+    transport::{Channel, Endpoint, Server},
 };
 use wakegate_control_plane::{
     eds::Eds,
@@ -26,6 +26,7 @@ use wakegate_control_plane::{
     snapshot::Snapshot,
     source::files::Files,
 };
+use wakegate_runtime::Transport;
 use wakegate_wire::v1::{
     self, routes_client::RoutesClient, watch_request::Request, watch_response::Response,
 };
@@ -90,7 +91,7 @@ impl ControlPlane {
                 .add_service(peers.into_service())
                 .add_service(eds.endpoint_service())
                 .add_service(eds.aggregated_service())
-                .serve_with_incoming_shutdown(TcpIncoming::from(listener), stop)
+                .serve_with_incoming_shutdown(Transport::PlainText.incoming(listener), stop)
                 .await
                 .unwrap();
         });
