@@ -92,7 +92,9 @@ const RELOAD_BUCKETS: [f64; 8] = [0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.1, 1.0
 impl Metrics {
     /// Adds all metrics to `registry`.
     pub fn register(registry: &mut Registry) -> Self {
-        let mut metrics = Self {
+        let all = registry.sub_registry_with_prefix("wakegate_control_plane");
+        let refusals = Refusals::register(all, REFUSED);
+        let metrics = Self {
             reloads: Counter::default(),
             reload_seconds: Histogram::new(RELOAD_BUCKETS),
             objects: Family::default(),
@@ -106,16 +108,12 @@ impl Metrics {
             eds_responses: Counter::default(),
             eds_refusals: Counter::default(),
             leader: Gauge::default(),
-            writers: WriterMetrics::default(),
-            refusals: Refusals::default(),
-            tls: TlsMetrics::default(),
+            writers: WriterMetrics::register(all),
+            tls: TlsMetrics::register(all, refusals.clone()),
+            refusals,
         };
-        let all = registry.sub_registry_with_prefix("wakegate_control_plane");
         metrics.register_watches(all);
         metrics.register_eds(all);
-        metrics.writers = WriterMetrics::register(all);
-        metrics.refusals = Refusals::register(all, REFUSED);
-        metrics.tls = TlsMetrics::register(all, metrics.refusals.clone());
         all.register(
             "reloads",
             "Times that changes were taken in",

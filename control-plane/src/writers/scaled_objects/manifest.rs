@@ -44,10 +44,14 @@ impl Manifest {
         let owners: Vec<Value> = owners.map(owner_reference).collect();
         let mut labels = wanted.labels.clone();
         labels.insert(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
-        let mut trigger = json!({"type": "external-push", "metadata": metadata});
-        if let Some(KedaAuthentication { kind, name }) = &common.authentication {
-            trigger["authenticationRef"] = json!({"kind": kind, "name": name});
-        }
+        let trigger = match &common.authentication {
+            None => json!({"type": "external-push", "metadata": metadata}),
+            Some(KedaAuthentication { kind, name }) => json!({
+                "type": "external-push",
+                "metadata": metadata,
+                "authenticationRef": {"kind": kind, "name": name},
+            }),
+        };
         let mut manifest = json!({
             "apiVersion": Kind::ScaledObject.api_version(),
             "kind": Kind::ScaledObject.as_str(),
