@@ -1,5 +1,7 @@
 //! Everything that talks to an API server, with one client.
 
+use tokio::sync::watch;
+
 use crate::{
     Shared,
     config::Kubernetes,
@@ -27,6 +29,7 @@ pub(crate) async fn start(
         acks,
         metrics,
         grpc,
+        transport,
     } = shared;
     let source = kubernetes::Source::new(client.clone(), &config.namespaces, metrics.clone());
     let run = source.run(publisher.publishing(), tasks.shutdown_token());
@@ -45,6 +48,7 @@ pub(crate) async fn start(
         config.identity.clone(),
         workers.clone(),
         leadership.leader(),
+        watch::Sender::new(Some(transport.clone())).subscribe(),
     );
     tasks.spawn("follower", follower.run(tasks.shutdown_token()));
 

@@ -1,6 +1,7 @@
 //! Flags as typed, and what they mean.
 
 mod args;
+mod keda;
 
 use std::{
     collections::BTreeSet,
@@ -11,9 +12,10 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use wakegate_runtime::AddressFile;
+use wakegate_runtime::{AddressFile, tls::TlsSetting};
 
 pub use self::args::{Args, KubernetesArgs};
+pub use self::keda::KedaAuthentication;
 
 /// What the flags mean.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// The file that is told both addresses.
     pub address_file: Option<AddressFile>,
+    /// How gRPC is spoken. Where nothing is said and there is an API server, by an authority of our own.
+    pub tls: TlsSetting,
     /// The longest that a drain takes.
     pub drain_limit: Duration,
 }
@@ -53,6 +57,8 @@ pub struct Kubernetes {
     pub scaler_address: String,
     /// How often KEDA asks, as it stands in each ScaledObject.
     pub polling_interval: Duration,
+    /// With what KEDA shows who it is, as it stands in each ScaledObject; none without TLS.
+    pub keda_authentication: Option<KedaAuthentication>,
     /// Where the Lease is.
     pub lease_namespace: String,
     /// Who holds the Lease.
@@ -78,11 +84,22 @@ impl TryFrom<Args> for Config {
             admin_listen,
             address_file,
             drain_limit_secs,
+            tls,
             log: _,
         } = args;
-        let source = match manifests {
+        let tls = TlsSetting::try_from(tls)?;
+        let mut source = match manifests {
             Some(manifests) => files(&manifests)?,
             None => Source::Kubernetes(kubernetes.try_into()?),
+        };
+        let tls = match &mut source {
+            Source::Files { .. } => tls.said()?,
+            Source::Kubernetes(kubernetes) => {
+                if tls == TlsSetting::PlainText {
+                    kubernetes.keda_authentication = None;
+                }
+                tls
+            }
         };
         let gateway_classes = BTreeSet::from_iter(gateway_class);
         Ok(Self {
@@ -91,6 +108,7 @@ impl TryFrom<Args> for Config {
             listen,
             admin_listen,
             address_file: address_file.map(AddressFile::new),
+            tls,
             drain_limit: Duration::from_secs(drain_limit_secs),
         })
     }
@@ -113,6 +131,7 @@ impl TryFrom<KubernetesArgs> for Kubernetes {
             namespace,
             scaler_address,
             polling_interval_secs,
+            keda_authentication,
             lease_namespace,
             identity,
             peer_address,
@@ -140,6 +159,7 @@ impl TryFrom<KubernetesArgs> for Kubernetes {
             namespaces: namespace.into_iter().collect(),
             scaler_address,
             polling_interval: Duration::from_secs(polling_interval_secs),
+            keda_authentication: Some(keda_authentication),
             lease_namespace,
             identity: identity.unwrap_or_else(own_name),
             peer_address,

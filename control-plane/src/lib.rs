@@ -28,16 +28,17 @@ pub mod writers;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use prometheus_client::registry::Registry;
 use tokio::{
-    net::TcpListener,
     sync::watch,
     time::{MissedTickBehavior, interval},
 };
-use tonic::transport::server::{Server, TcpIncoming};
+use tonic::transport::server::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
-use wakegate_runtime::{Clients, Latch, Readiness, Tasks, admin, clients, listen};
+use wakegate_runtime::{
+    Clients, Latch, Readiness, Tasks, TlsSetting, Transport, admin, clients, listen, tls::Incoming,
+};
 
 pub use self::config::{Args, Config};
 
@@ -73,12 +74,14 @@ struct Shared {
     metrics: Metrics,
     /// Where gRPC is served.
     grpc: SocketAddr,
+    /// Who may speak, and how.
+    transport: Transport,
 }
 
 /// Runs the control plane until a signal.
 ///
 /// # Errors
-/// There is no source, an address cannot be bound, or a part failed.
+/// There is no source, an address cannot be bound, certificates cannot be used, or a part failed.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let Config {
         source,
@@ -86,6 +89,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         listen,
         admin_listen,
         address_file,
+        tls,
         drain_limit,
     } = config;
     let (grpc, grpc_addr) = listen::bind("gRPC", listen).await?;
@@ -94,6 +98,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let metrics = Metrics::register(&mut registry);
     let (sender, snapshots) = watch::channel(None);
     let (tasks, workers) = (Tasks::default(), Workers::default());
+    let transport = transport(tls, &metrics, &tasks)?;
     let push = Push::new(
         snapshots.clone(),
         workers.clone(),
@@ -107,6 +112,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         acks: push.acks(),
         metrics: metrics.clone(),
         grpc: grpc_addr,
+        transport,
     };
     if let Some(file) = address_file {
         file.write(shared.grpc, admin_addr)?;
@@ -122,7 +128,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         parents,
     };
     let publisher = Publisher::new(Index::new(serving), sender, metrics);
-    serve(&shared, grpc, push, first_load).await;
+    serve(&shared, shared.transport.incoming(grpc), push, first_load).await;
     let tasks = &shared.tasks;
     match source {
         Source::Files { manifests } => start_files(tasks, manifests, publisher),
@@ -137,8 +143,20 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     shared.tasks.run(drain_limit).await
 }
 
+/// How this control plane speaks with others.
+fn transport(tls: TlsSetting, metrics: &Metrics, tasks: &Tasks) -> anyhow::Result<Transport> {
+    match tls {
+        TlsSetting::Unsaid { allowed: _ } => {
+            bail!("there is no own authority yet: give --tls-dir DIR, or --plain-text")
+        }
+        said @ (TlsSetting::PlainText | TlsSetting::Directory { .. }) => {
+            Transport::of(said, metrics.tls.clone(), tasks)
+        }
+    }
+}
+
 /// Serves gRPC, and says that it does once there is a first table.
-async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: Latch) {
+async fn serve(shared: &Shared, incoming: Incoming, push: Push, first_load: Latch) {
     let Shared {
         tasks,
         snapshots,
@@ -146,6 +164,7 @@ async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: L
         acks: _,
         metrics,
         grpc: _,
+        transport: _,
     } = shared;
     let shutdown = tasks.shutdown_token();
     let eds = Eds::new(snapshots.clone(), metrics.clone(), shutdown.clone());
@@ -165,8 +184,6 @@ async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: L
     let server = server
         .add_service(eds.endpoint_service())
         .add_service(eds.aggregated_service());
-    // What is pushed is small and waited for.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     tasks.spawn("gRPC", async {
         let stop = shutdown.clone().cancelled_owned();
         let server = server.serve_with_incoming_shutdown(incoming, stop);

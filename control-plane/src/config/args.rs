@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
-use wakegate_runtime::LogArgs;
+use wakegate_runtime::{LogArgs, tls::TlsArgs};
+
+use super::KedaAuthentication;
 
 /// Pushes routes and readiness to Wakegate's filters, workloads to its scalers, endpoints to Envoy.
 ///
@@ -67,6 +69,13 @@ pub struct Args {
         reason = "a doc comment here would become the help text of the command"
     )]
     #[command(flatten)]
+    pub tls: TlsArgs,
+
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would become the help text of the command"
+    )]
+    #[command(flatten)]
     pub log: LogArgs,
 }
 
@@ -104,6 +113,17 @@ pub struct KubernetesArgs {
         conflicts_with = "manifests"
     )]
     pub polling_interval_secs: u64,
+
+    /// The TriggerAuthentication or ClusterTriggerAuthentication with KEDA's certificate, as it is written into
+    /// ScaledObjects; without TLS there is none
+    #[arg(
+        long,
+        env = "WAKEGATE_KEDA_AUTHENTICATION",
+        value_name = "[KIND/]NAME",
+        default_value = "ClusterTriggerAuthentication/wakegate",
+        conflicts_with = "manifests"
+    )]
+    pub keda_authentication: KedaAuthentication,
 
     /// The namespace of the Lease by which one replica leads
     #[arg(
