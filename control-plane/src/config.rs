@@ -1,6 +1,7 @@
 //! Flags as typed, and what they mean.
 
 mod args;
+mod authority;
 
 use std::{
     collections::BTreeSet,
@@ -13,7 +14,12 @@ use std::{
 use anyhow::{Context as _, ensure};
 use wakegate_runtime::AddressFile;
 
-pub use self::args::{Args, KubernetesArgs};
+pub use self::{
+    args::{Args, KubernetesArgs},
+    authority::AuthorityArgs,
+};
+
+use crate::authority::{AuthorityConfig, Holders};
 
 /// What the flags mean.
 #[derive(Clone, Debug)]
@@ -61,6 +67,8 @@ pub struct Kubernetes {
     pub peer_address: Option<String>,
     /// How long requests are held before an Event says why nothing becomes ready.
     pub explain_after: Duration,
+    /// The own authority, for where no certificates are given.
+    pub authority: AuthorityConfig,
 }
 
 /// Where the kernel says how this machine, or pod, is called.
@@ -117,8 +125,16 @@ impl TryFrom<KubernetesArgs> for Kubernetes {
             identity,
             peer_address,
             explain_after_secs,
+            authority,
         } = args;
-        for name in namespace.iter().chain([&lease_namespace]) {
+        let lifetimes = authority.lifetimes()?;
+        let AuthorityArgs {
+            filter_namespace,
+            keda_namespace,
+            ..
+        } = authority;
+        let namespaces = namespace.iter().chain(&filter_namespace);
+        for name in namespaces.chain([&lease_namespace, &keda_namespace]) {
             ensure!(
                 is_namespace(name),
                 "{name:?} is no namespace: lower-case letters, digits and - are"
@@ -136,14 +152,26 @@ impl TryFrom<KubernetesArgs> for Kubernetes {
                 );
             }
         }
+        let identity = identity.unwrap_or_else(own_name);
+        let authority = AuthorityConfig {
+            holders: Holders {
+                namespace: lease_namespace.clone(),
+                filter_namespaces: filter_namespace.into_iter().collect(),
+                keda_namespace,
+                scaler_address: scaler_address.clone(),
+            },
+            identity: identity.clone(),
+            lifetimes,
+        };
         Ok(Self {
             namespaces: namespace.into_iter().collect(),
             scaler_address,
             polling_interval: Duration::from_secs(polling_interval_secs),
             lease_namespace,
-            identity: identity.unwrap_or_else(own_name),
+            identity,
             peer_address,
             explain_after: Duration::from_secs(explain_after_secs),
+            authority,
         })
     }
 }

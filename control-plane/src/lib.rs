@@ -8,6 +8,7 @@
 //! ```
 //! Several replicas all push; one of them writes, and the others tell it how far their filters are (`peers`).
 
+pub mod authority;
 mod backoff;
 mod cluster;
 pub mod config;

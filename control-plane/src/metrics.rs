@@ -9,7 +9,10 @@ use prometheus_client::{
 };
 use wakegate_runtime::Refusals;
 
-use crate::{index::Index, object::Kind, snapshot::Snapshot, writers::WriterMetrics};
+use crate::{
+    authority::AuthorityMetrics, index::Index, object::Kind, snapshot::Snapshot,
+    writers::WriterMetrics,
+};
 
 const REFUSED: &str = "Streams of filters and scalers that were refused or ended, by the reason";
 
@@ -31,6 +34,8 @@ pub struct Metrics {
     leader: Gauge,
     /// Those of what is written to Kubernetes.
     pub writers: WriterMetrics,
+    /// Those of the own authority.
+    pub authority: AuthorityMetrics,
     /// What of clients was refused.
     pub refusals: Refusals,
 }
@@ -104,12 +109,14 @@ impl Metrics {
             eds_refusals: Counter::default(),
             leader: Gauge::default(),
             writers: WriterMetrics::default(),
+            authority: AuthorityMetrics::default(),
             refusals: Refusals::default(),
         };
         let all = registry.sub_registry_with_prefix("wakegate_control_plane");
         metrics.register_watches(all);
         metrics.register_eds(all);
         metrics.writers = WriterMetrics::register(all);
+        metrics.authority = AuthorityMetrics::register(all);
         metrics.refusals = Refusals::register(all, REFUSED);
         all.register(
             "reloads",

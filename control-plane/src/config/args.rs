@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Parser;
 use wakegate_runtime::LogArgs;
 
+use super::AuthorityArgs;
+
 /// Pushes routes and readiness to Wakegate's filters, workloads to its scalers, endpoints to Envoy.
 ///
 /// Objects come from Kubernetes (KUBECONFIG, else the cluster that it runs in), or from --manifests.
@@ -136,4 +138,11 @@ pub struct KubernetesArgs {
         conflicts_with = "manifests"
     )]
     pub explain_after_secs: u64,
+
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would become the help text of the command"
+    )]
+    #[command(flatten)]
+    pub authority: AuthorityArgs,
 }

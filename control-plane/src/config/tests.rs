@@ -44,6 +44,8 @@ fn there_is_one_source() {
         ["--polling-interval-secs", "5"],
         ["--peer-address", "10.0.0.1:18000"],
         ["--explain-after-secs", "5"],
+        ["--filter-namespace", "edge"],
+        ["--certificate-overlap-secs", "5"],
     ] {
         refused(
             &[manifests, flag].concat(),
@@ -83,4 +85,45 @@ fn names_and_addresses_are_checked() {
 fn an_identity_that_is_not_given_is_unlike_any_other() {
     assert_eq!(kubernetes(&["--identity", "cp-0"]).identity, "cp-0");
     assert_ne!(kubernetes(&[]).identity, kubernetes(&[]).identity);
+}
+
+#[test]
+fn an_authority_outlives_what_it_signs_and_holders_are_named() {
+    let lifetimes = |authority, certificate, overlap| {
+        [
+            "--authority-lifetime-secs",
+            authority,
+            "--certificate-lifetime-secs",
+            certificate,
+            "--certificate-overlap-secs",
+            overlap,
+        ]
+    };
+    let authority = kubernetes(&lifetimes("60", "12", "3")).authority;
+    assert_eq!(authority.lifetimes.overlap, Duration::from_secs(3));
+    for [authority, certificate, overlap] in [["59", "12", "3"], ["60", "12", "4"]] {
+        let flags = lifetimes(authority, certificate, overlap);
+        refused(&flags, "--certificate-overlap-secs");
+    }
+    refused(&["--filter-namespace", "Edge"], "\"Edge\" is no namespace");
+    refused(&["--keda-namespace", ""], "\"\" is no namespace");
+
+    let flags = [
+        "--lease-namespace",
+        "ours",
+        "--filter-namespace",
+        "a,b",
+        "--scaler-address",
+        "s:1",
+    ];
+    let holders = kubernetes(&flags).authority.holders;
+    assert_eq!(holders.namespace, "ours");
+    assert_eq!(
+        holders.filter_namespaces,
+        ["a", "b"].map(String::from).into()
+    );
+    assert_eq!(
+        (&*holders.keda_namespace, &*holders.scaler_address),
+        ("keda", "s:1")
+    );
 }
