@@ -17,6 +17,7 @@ mod metrics;
 mod plan;
 mod said;
 mod secrets;
+mod store;
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use kube::Client;
 use tokio::sync::watch;
 use wakegate_runtime::{
     Tasks,
-    tls::{Allowed, Tls, TlsMetrics},
+    tls::{Allowed, TlsMetrics, Transport},
 };
 
 pub use self::{holders::Holders, metrics::AuthorityMetrics, plan::Lifetimes};
@@ -48,7 +49,7 @@ const LOOK: Duration = Duration::from_secs(15);
 
 impl Lifetimes {
     /// Often enough for what the overlap waits for.
-    fn look_every(&self) -> Duration {
+    fn look_every(self) -> Duration {
         LOOK.min(self.overlap / 8)
     }
 }
@@ -56,19 +57,19 @@ impl Lifetimes {
 /// Looks after authorities and certificates while this replica leads, and in any case follows the control planes' own
 /// certificate: what is returned has it once there is one.
 pub(crate) fn start(
+    tasks: &Tasks,
     client: &Client,
     config: &AuthorityConfig,
     leadership: Leadership,
-    (allowed, tls_metrics): (Allowed, TlsMetrics),
-    (metrics, tasks): (AuthorityMetrics, &Tasks),
-) -> watch::Receiver<Option<Tls>> {
+    (allowed, (metrics, tls)): (Allowed, (AuthorityMetrics, TlsMetrics)),
+) -> watch::Receiver<Option<Transport>> {
     let keeper = Keeper::new(client.clone(), config, leadership, metrics);
     tasks.spawn("authority", keeper.run(tasks.shutdown_token()));
     let (follow, transport) = Follow::new(
         client.clone(),
         config.holders.namespace.clone(),
         config.lifetimes.look_every(),
-        (allowed, tls_metrics),
+        (allowed, tls),
     );
     tasks.spawn("own certificate", follow.run(tasks.shutdown_token()));
     transport

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use wakegate_runtime::AddressFile;
+use wakegate_runtime::{AddressFile, tls::TlsSetting};
 
 pub use self::{
     args::{Args, KubernetesArgs},
@@ -36,6 +36,8 @@ pub struct Config {
     pub address_file: Option<AddressFile>,
     /// The longest that a drain takes.
     pub drain_limit: Duration,
+    /// How gRPC is spoken. Where nothing is said and there is an API server, by an authority of our own.
+    pub tls: TlsSetting,
 }
 
 /// Where objects come from.
@@ -47,7 +49,7 @@ pub enum Source {
         manifests: PathBuf,
     },
     /// An API server.
-    Kubernetes(Kubernetes),
+    Kubernetes(Box<Kubernetes>),
 }
 
 /// What is read from an API server, and what is written to it.
@@ -86,11 +88,17 @@ impl TryFrom<Args> for Config {
             admin_listen,
             address_file,
             drain_limit_secs,
+            tls,
             log: _,
         } = args;
+        let tls = TlsSetting::try_from(tls)?;
         let source = match manifests {
             Some(manifests) => files(&manifests)?,
-            None => Source::Kubernetes(kubernetes.try_into()?),
+            None => Source::Kubernetes(Box::new(kubernetes.try_into()?)),
+        };
+        let tls = match &source {
+            Source::Files { .. } => tls.said()?,
+            Source::Kubernetes(_) => tls,
         };
         let gateway_classes = BTreeSet::from_iter(gateway_class);
         Ok(Self {
@@ -100,6 +108,7 @@ impl TryFrom<Args> for Config {
             admin_listen,
             address_file: address_file.map(AddressFile::new),
             drain_limit: Duration::from_secs(drain_limit_secs),
+            tls,
         })
     }
 }

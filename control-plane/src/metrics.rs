@@ -7,7 +7,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use wakegate_runtime::Refusals;
+use wakegate_runtime::{Refusals, tls::TlsMetrics};
 
 use crate::{
     authority::AuthorityMetrics, index::Index, object::Kind, snapshot::Snapshot,
@@ -36,6 +36,8 @@ pub struct Metrics {
     pub writers: WriterMetrics,
     /// Those of the own authority.
     pub authority: AuthorityMetrics,
+    /// Those of certificates.
+    pub tls: TlsMetrics,
     /// What of clients was refused.
     pub refusals: Refusals,
 }
@@ -94,7 +96,9 @@ const RELOAD_BUCKETS: [f64; 8] = [0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.1, 1.0
 impl Metrics {
     /// Adds all metrics to `registry`.
     pub fn register(registry: &mut Registry) -> Self {
-        let mut metrics = Self {
+        let all = registry.sub_registry_with_prefix("wakegate_control_plane");
+        let refusals = Refusals::register(all, REFUSED);
+        let metrics = Self {
             reloads: Counter::default(),
             reload_seconds: Histogram::new(RELOAD_BUCKETS),
             objects: Family::default(),
@@ -108,16 +112,13 @@ impl Metrics {
             eds_responses: Counter::default(),
             eds_refusals: Counter::default(),
             leader: Gauge::default(),
-            writers: WriterMetrics::default(),
-            authority: AuthorityMetrics::default(),
-            refusals: Refusals::default(),
+            writers: WriterMetrics::register(all),
+            authority: AuthorityMetrics::register(all),
+            tls: TlsMetrics::register(all, refusals.clone()),
+            refusals,
         };
-        let all = registry.sub_registry_with_prefix("wakegate_control_plane");
         metrics.register_watches(all);
         metrics.register_eds(all);
-        metrics.writers = WriterMetrics::register(all);
-        metrics.authority = AuthorityMetrics::register(all);
-        metrics.refusals = Refusals::register(all, REFUSED);
         all.register(
             "reloads",
             "Times that changes were taken in",

@@ -226,6 +226,10 @@ impl Profile {
         uses && sans && !certificate.is_ca()
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "no name of another kind is wanted"
+    )]
     fn are_sans(&self, sans: &[GeneralName<'_>]) -> bool {
         let (mut uris, mut names) = (Vec::new(), BTreeSet::new());
         for san in sans {

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
-use wakegate_runtime::tls::{self, Allowed, Identity, IdentityError, Tls, TlsMetrics};
+use wakegate_runtime::tls::{self, Allowed, Identity, IdentityError, Tls, TlsMetrics, Transport};
 
 use super::{holders::CONTROL_PLANE, said::Said, secrets};
 use crate::{
@@ -25,7 +25,7 @@ pub(super) struct Follow {
     allowed: Allowed,
     metrics: TlsMetrics,
     in_force: Option<Identity>,
-    transport: watch::Sender<Option<Tls>>,
+    transport: watch::Sender<Option<Transport>>,
     said: Said,
 }
 
@@ -35,7 +35,7 @@ impl Follow {
         namespace: String,
         look_every: Duration,
         (allowed, metrics): (Allowed, TlsMetrics),
-    ) -> (Self, watch::Receiver<Option<Tls>>) {
+    ) -> (Self, watch::Receiver<Option<Transport>>) {
         let (transport, first) = watch::channel(None);
         let follow = Self {
             api: Api::namespaced(client, &namespace),
@@ -106,12 +106,11 @@ impl Follow {
 
     fn put_in_force(&self, found: &Identity) -> Result<(), IdentityError> {
         let now = SystemTime::now();
-        let before = self.transport.borrow().clone();
-        if let Some(tls) = before {
+        if let Some(Transport::Tls(tls)) = &*self.transport.borrow() {
             return tls.replace(found, now);
         }
         let tls = Tls::new(found, self.allowed.clone(), self.metrics.clone(), now)?;
-        self.transport.send_replace(Some(tls));
+        self.transport.send_replace(Some(Transport::Tls(tls)));
         Ok(())
     }
 

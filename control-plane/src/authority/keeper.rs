@@ -7,70 +7,40 @@ use std::{
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{
-    Api, Client,
-    api::{Patch, PatchParams, PostParams},
-};
+use kube::Client;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     AuthorityConfig,
     authorities::Authorities,
-    certificates::{CertificateError, Profile},
+    certificates::Profile,
     holders::Place,
-    metrics::{AuthorityMetrics, Outcome},
+    metrics::AuthorityMetrics,
     plan::{Held, Lifetimes, Step, Time},
-    said::Said,
-    secrets::{self, AUTHORITY, Found},
+    secrets,
+    store::{Applied, Standing, Stop, Store},
 };
-use crate::{
-    backoff::jittered,
-    leader::Leadership,
-    writers::{
-        FIELD_MANAGER,
-        write::{Unwritten, write},
-    },
-};
+use crate::{backoff::jittered, leader::Leadership};
 
 /// How soon it is looked again after another wrote in between.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// The one who writes Secrets.
 pub(super) struct Keeper {
-    client: Client,
-    namespace: String,
-    identity: String,
-    lifetimes: Lifetimes,
-    look_every: Duration,
-    profiles: BTreeMap<Place, Profile>,
+    store: Store,
     leadership: Leadership,
-    metrics: AuthorityMetrics,
+    lifetimes: Lifetimes,
+    profiles: BTreeMap<Place, Profile>,
     /// Their namespaces are not there, so nobody holds what would be in them.
     homeless: BTreeSet<Place>,
-    said: Said,
 }
 
-/// What stands at a place.
-enum Standing {
-    /// Nothing, or nothing that is known.
-    Unknown,
-    /// Somebody else's.
-    Foreign,
-    /// One of ours, and what is in it.
-    Ours {
-        held: Option<Held>,
-        version: Option<String>,
-    },
-}
-
-/// Why a look ended early.
-#[derive(Debug)]
-enum Stop {
-    /// Another wrote in between, or this replica leads no more.
-    Again,
-    /// It is said already, and there is nothing to do about it.
-    Stuck,
+/// A Secret as it should be, and as it is.
+struct Holder {
+    place: Place,
+    profile: Profile,
+    standing: Standing,
 }
 
 impl Keeper {
@@ -85,17 +55,13 @@ impl Keeper {
             identity,
             lifetimes,
         } = config;
+        let names = (holders.namespace.clone(), identity.clone());
         Self {
-            client,
-            namespace: holders.namespace.clone(),
-            identity: identity.clone(),
-            lifetimes: *lifetimes,
-            look_every: lifetimes.look_every(),
-            profiles: holders.profiles(),
+            store: Store::new(client, names, leadership.clone(), metrics),
             leadership,
-            metrics,
+            lifetimes: *lifetimes,
+            profiles: holders.profiles(),
             homeless: BTreeSet::new(),
-            said: Said::default(),
         }
     }
 
@@ -113,17 +79,17 @@ impl Keeper {
                 () = leadership.lost() => {}
                 () = shutdown.cancelled() => return Ok(()),
             }
-            self.metrics.follows();
+            self.store.metrics.follows();
         }
     }
 
     /// Never ends by itself.
     async fn lead(&mut self) {
-        self.said = Said::default();
+        let every = self.lifetimes.look_every();
         loop {
             let wait = match self.look(now()).await {
-                Ok(()) | Err(Stop::Stuck) => self.look_every,
-                Err(Stop::Again) => AGAIN.min(self.look_every),
+                Ok(()) | Err(Stop::Stuck) => every,
+                Err(Stop::Again) => every.min(AGAIN),
             };
             sleep(jittered(wait)).await;
         }
@@ -131,252 +97,124 @@ impl Keeper {
 
     /// Looks at everything once, and brings it in order.
     async fn look(&mut self, now: Time) -> Result<(), Stop> {
-        let (mut authorities, mut secret) = self.authorities(now).await?;
-        let mut standings = Vec::new();
+        let (authorities, secret) = self.authorities(now).await?;
+        let mut holders = Vec::new();
         for (place, profile) in self.profiles.clone() {
-            let standing = self.standing(&place, &profile, &authorities).await;
-            standings.push((place, profile, standing));
+            let standing = self.store.standing(&place, &profile, &authorities).await;
+            holders.push(Holder {
+                place,
+                profile,
+                standing,
+            });
         }
-        loop {
-            let held = self.held(&standings);
-            let step = authorities.state().step(held, self.lifetimes, now);
-            if step == Step::Stay {
-                break;
-            }
-            authorities = authorities
-                .after(step, self.lifetimes, now)
-                .map_err(|error| self.unmade(error))?;
-            secret = self.put_authorities(&authorities, secret).await?;
-            tracing::info!(?step, "own authority");
-        }
-        let ends = authorities.current.known.ca.term.until;
-        self.metrics.authority_ends(&self.namespace, ends);
+        let authorities = self.go_on(authorities, secret, &holders, now).await?;
         let mut result = Ok(());
-        for (place, profile, standing) in standings {
-            let kept = self.keep(&place, &profile, standing, &authorities, now);
-            result = kept.await.and(result);
+        for holder in holders {
+            // One that does not succeed keeps no other waiting.
+            result = self.keep(holder, &authorities, now).await.and(result);
         }
         result
     }
 
-    /// What is in the Secrets that are held by somebody.
-    fn held<'a>(
-        &self,
-        standings: &'a [(Place, Profile, Standing)],
-    ) -> impl Iterator<Item = Option<&'a Held>> + Clone + use<'a, '_> {
-        let standings = standings.iter();
-        standings.filter_map(|(place, _, standing)| match standing {
-            Standing::Unknown => (!self.homeless.contains(place)).then_some(None),
-            Standing::Foreign => None,
-            Standing::Ours { held, version: _ } => Some(held.as_ref()),
-        })
-    }
-
     /// The authorities; the first of them is made when there is none.
     async fn authorities(&mut self, now: Time) -> Result<(Authorities, Secret), Stop> {
-        let api = self.api(&self.namespace);
-        let read = write(api.get_opt(AUTHORITY)).await;
-        let secret = read.map_err(|error| self.unread_authority(&error))?;
-        match (Found::authorities(secret.as_ref()), secret) {
-            (Found::Ours(authorities), Some(secret)) => {
-                self.said.well(&self.namespace, AUTHORITY);
-                Ok((authorities, secret))
-            }
-            (Found::Broken(error), _) => {
-                let error = format!("{:#}", anyhow::Error::new(error));
-                self.metrics.wrote(AUTHORITY, Outcome::Broken);
-                let advice = "bring it back as it was, or delete it: then a new authority is made at once, and \
-                              nothing that holds a certificate of the old one connects until it has a new one";
-                self.said.ill(
-                    &self.namespace,
-                    AUTHORITY,
-                    &format!("cannot be used ({error}): {advice}"),
-                );
-                Err(Stop::Stuck)
-            }
-            (Found::Foreign, _) => {
-                self.metrics.wrote(AUTHORITY, Outcome::Foreign);
-                let advice = "is not one that Wakegate made, and is left alone: rename or delete it, or give \
-                              --tls-dir";
-                self.said.ill(&self.namespace, AUTHORITY, advice);
-                Err(Stop::Stuck)
-            }
-            (Found::Absent | Found::Ours(_), _) => {
-                let made = Authorities::create(self.lifetimes, now);
-                let made = made.map_err(|error| self.unmade(error))?;
-                let secret = self.create_authority(&made).await?;
-                tracing::info!("own authority made");
-                Ok((made, secret))
-            }
+        if let Some(found) = self.store.authorities().await? {
+            return Ok(found);
         }
+        let made = Authorities::create(self.lifetimes, now);
+        let made = made.map_err(|error| self.store.unmade(error))?;
+        let secret = self.store.create_authority(&made).await?;
+        tracing::info!("own authority made");
+        Ok((made, secret))
     }
 
-    /// Not by force and under a name that no other replica has: whoever comes second has a conflict, so two that
-    /// believe that they lead end with one authority. An apply, unlike `create`, can be allowed for one name.
-    async fn create_authority(&mut self, made: &Authorities) -> Result<Secret, Stop> {
-        self.leads()?;
-        let secret = secrets::of_authorities(made, &self.namespace, None);
-        let params = PatchParams::apply(&format!("{FIELD_MANAGER}/{}", self.identity));
-        let api = self.api(&self.namespace);
-        let written = write(api.patch(AUTHORITY, &params, &Patch::Apply(&secret))).await;
-        self.wrote_authority(written)
-    }
-
-    /// Replaces exactly the version that was read.
-    async fn put_authorities(
+    /// Takes every step of a rotation that is due.
+    async fn go_on(
         &mut self,
-        authorities: &Authorities,
-        before: Secret,
-    ) -> Result<Secret, Stop> {
-        self.leads()?;
-        let secret = secrets::of_authorities(authorities, &self.namespace, Some(before));
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PostParams::default()
-        };
-        let api = self.api(&self.namespace);
-        let written = write(api.replace(AUTHORITY, &params, &secret)).await;
-        self.wrote_authority(written)
-    }
-
-    fn wrote_authority(&mut self, written: Result<Secret, Unwritten>) -> Result<Secret, Stop> {
-        let outcome = outcome(written.as_ref().err());
-        self.metrics.wrote(AUTHORITY, outcome);
-        written.map_err(|error| match error {
-            Unwritten::Conflict(_) => Stop::Again,
-            Unwritten::Refused(_) | Unwritten::Absent | Unwritten::Failed(_) => {
-                let said = format!("cannot be written: {}", text(&error));
-                self.said.ill(&self.namespace, AUTHORITY, &said);
-                Stop::Stuck
+        mut authorities: Authorities,
+        mut secret: Secret,
+        holders: &[Holder],
+        now: Time,
+    ) -> Result<Authorities, Stop> {
+        loop {
+            let held = holders.iter().filter(|it| it.is_held(&self.homeless));
+            let held = held.map(Holder::held);
+            let step = authorities.state().step(held, self.lifetimes, now);
+            if step == Step::Stay {
+                let namespace = &self.store.namespace;
+                let ends = authorities.current.known.ca.term.until;
+                self.store.metrics.authority_ends(namespace, ends);
+                return Ok(authorities);
             }
-        })
-    }
-
-    async fn standing(
-        &mut self,
-        place: &Place,
-        profile: &Profile,
-        authorities: &Authorities,
-    ) -> Standing {
-        let api = self.api(&place.namespace);
-        match write(api.get_opt(place.name)).await {
-            Ok(None) | Err(Unwritten::Absent) => Standing::Unknown,
-            Ok(Some(secret)) if !secrets::is_ours(&secret) => Standing::Foreign,
-            Ok(Some(secret)) => Standing::Ours {
-                held: secrets::held(&secret, profile, authorities),
-                version: secret.metadata.resource_version,
-            },
-            Err(error) => {
-                let said = format!("cannot be read: {}", text(&error));
-                self.said.ill(&place.namespace, place.name, &said);
-                Standing::Unknown
-            }
+            authorities = authorities
+                .after(step, self.lifetimes, now)
+                .map_err(|error| self.store.unmade(error))?;
+            secret = self.store.replace_authorities(&authorities, secret).await?;
+            tracing::info!(?step, "own authority");
         }
     }
 
     /// Brings one certificate in order.
     async fn keep(
         &mut self,
-        place: &Place,
-        profile: &Profile,
-        standing: Standing,
+        holder: Holder,
         authorities: &Authorities,
         now: Time,
     ) -> Result<(), Stop> {
+        let Holder {
+            place,
+            profile,
+            standing,
+        } = holder;
         let (held, version) = match standing {
-            Standing::Foreign => {
-                self.metrics.wrote(place.name, Outcome::Foreign);
-                let advice = "is not one that Wakegate made, and is left alone: rename or delete it to have one";
-                self.said.ill(&place.namespace, place.name, advice);
-                return Ok(());
-            }
+            Standing::Foreign => return Ok(()),
             Standing::Unknown => (None, None),
             Standing::Ours { held, version } => (held, version),
         };
         let state = authorities.state();
         let Some(renewal) = state.renewal(held.as_ref(), now) else {
-            if let Some(held) = held {
-                self.metrics.certificate_ends(place, held.term.until);
-            }
-            self.said.well(&place.namespace, place.name);
+            let ends = held.map(|held| held.term.until).unwrap_or_default();
+            self.store.metrics.certificate_ends(&place, ends);
+            self.store.well(&place);
             return Ok(());
         };
-        self.leads()?;
         let term = self.lifetimes.of_certificate(state.current.term, now);
-        let issued = authorities.current.issue(profile, term);
-        let issued = issued.map_err(|error| self.unmade(error))?;
+        let issued = authorities.current.issue(&profile, term);
+        let issued = issued.map_err(|error| self.store.unmade(error))?;
         let since = state.bundle_since(held.as_ref(), now);
-        let secret = secrets::of_certificate(place, &issued, authorities.bundle(), since, version);
-        // All of it is ours, and says so: whoever changed it did so by mistake.
-        let params = PatchParams::apply(FIELD_MANAGER).force();
-        let api = self.api(&place.namespace);
-        let written = write(api.patch(place.name, &params, &Patch::Apply(&secret))).await;
-        self.metrics
-            .wrote(place.name, outcome(written.as_ref().err()));
-        match written {
-            Ok(_) => {
-                self.homeless.remove(place);
-                self.metrics.certificate_ends(place, term.until);
-                self.said.well(&place.namespace, place.name);
-                let Place { namespace, name } = place;
+        let secret = secrets::of_certificate(&place, &issued, authorities.bundle(), since, version);
+        match self.store.apply(&place, &secret).await? {
+            Applied::Done => {
+                self.store.metrics.certificate_ends(&place, term.until);
+                let Place { namespace, name } = &place;
                 tracing::info!(namespace, name, ?renewal, "certificate issued");
-                Ok(())
+                self.homeless.remove(&place);
             }
-            Err(Unwritten::Conflict(_)) => Err(Stop::Again),
-            Err(Unwritten::Absent) => {
-                self.homeless.insert(place.clone());
-                self.said
-                    .ill(&place.namespace, place.name, "has no namespace to be in");
-                Ok(())
+            Applied::Homeless => {
+                self.homeless.insert(place);
             }
-            Err(error @ (Unwritten::Refused(_) | Unwritten::Failed(_))) => {
-                let said = format!("cannot be written: {}", text(&error));
-                self.said.ill(&place.namespace, place.name, &said);
-                Ok(())
-            }
+            Applied::Stuck => {}
         }
-    }
-
-    fn leads(&self) -> Result<(), Stop> {
-        if self.leadership.is_leader() {
-            Ok(())
-        } else {
-            Err(Stop::Again)
-        }
-    }
-
-    fn unread_authority(&mut self, error: &Unwritten) -> Stop {
-        let said = format!("cannot be read: {}", text(error));
-        self.said.ill(&self.namespace, AUTHORITY, &said);
-        Stop::Stuck
-    }
-
-    fn unmade(&mut self, error: CertificateError) -> Stop {
-        let error = format!("{:#}", anyhow::Error::new(error));
-        self.said.ill(&self.namespace, AUTHORITY, &error);
-        Stop::Stuck
-    }
-
-    fn api(&self, namespace: &str) -> Api<Secret> {
-        Api::namespaced(self.client.clone(), namespace)
+        Ok(())
     }
 }
 
-fn outcome(error: Option<&Unwritten>) -> Outcome {
-    match error {
-        None => Outcome::Done,
-        Some(Unwritten::Conflict(_)) => Outcome::Conflict,
-        Some(Unwritten::Refused(_)) => Outcome::Refused,
-        Some(Unwritten::Absent) => Outcome::Absent,
-        Some(Unwritten::Failed(_)) => Outcome::Failed,
+impl Holder {
+    /// Whether somebody may hold what is, or was, in it.
+    fn is_held(&self, homeless: &BTreeSet<Place>) -> bool {
+        match &self.standing {
+            Standing::Unknown => !homeless.contains(&self.place),
+            Standing::Foreign => false,
+            Standing::Ours { .. } => true,
+        }
     }
-}
 
-/// The API server's words. Those on a Secret name fields, not what is in them.
-fn text(error: &Unwritten) -> &str {
-    match error {
-        Unwritten::Conflict(text) | Unwritten::Refused(text) | Unwritten::Failed(text) => text,
-        Unwritten::Absent => "it is not there",
+    /// What is in it, if that is known.
+    fn held(&self) -> Option<&Held> {
+        match &self.standing {
+            Standing::Unknown | Standing::Foreign => None,
+            Standing::Ours { held, version: _ } => held.as_ref(),
+        }
     }
 }
 

@@ -137,7 +137,8 @@ impl Term {
     }
 
     fn is_in_last_third(self, now: Time) -> bool {
-        now >= self.until - self.until.saturating_sub(self.from) / 3
+        let last_third = self.until.saturating_sub(self.from) / 3;
+        now >= self.until.saturating_sub(last_third)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
-use wakegate_runtime::LogArgs;
+use wakegate_runtime::{LogArgs, tls::TlsArgs};
 
 use super::AuthorityArgs;
 
@@ -63,6 +63,13 @@ pub struct Args {
         default_value_t = 10
     )]
     pub drain_limit_secs: u64,
+
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would become the help text of the command"
+    )]
+    #[command(flatten)]
+    pub tls: TlsArgs,
 
     #[expect(
         missing_docs,

@@ -11,7 +11,7 @@ fn config(flags: &[&str]) -> anyhow::Result<Config> {
 
 fn kubernetes(flags: &[&str]) -> Kubernetes {
     match config(flags).unwrap().source {
-        Source::Kubernetes(kubernetes) => kubernetes,
+        Source::Kubernetes(kubernetes) => *kubernetes,
         Source::Files { manifests } => panic!("it reads {}", manifests.display()),
     }
 }
@@ -35,7 +35,7 @@ fn manifests_must_be_a_directory() {
 
 #[test]
 fn there_is_one_source() {
-    let manifests = ["--manifests", "."];
+    let manifests = ["--manifests", ".", "--plain-text"];
     let config = config(&manifests).unwrap();
     assert!(matches!(config.source, Source::Files { manifests } if manifests.is_absolute()));
     for flag in [
@@ -48,7 +48,7 @@ fn there_is_one_source() {
         ["--certificate-overlap-secs", "5"],
     ] {
         refused(
-            &[manifests, flag].concat(),
+            &[&manifests[..], &flag].concat(),
             &format!("'--manifests <DIR>' cannot be used with '{}", flag[0]),
         );
     }
@@ -126,4 +126,14 @@ fn an_authority_outlives_what_it_signs_and_holders_are_named() {
         (&*holders.keda_namespace, &*holders.scaler_address),
         ("keda", "s:1")
     );
+}
+
+#[test]
+fn certificates_are_given_or_made_where_there_is_an_api_server() {
+    refused(&["--manifests", "."], "--plain-text");
+    let made = config(&[]).unwrap().tls;
+    assert!(matches!(made, TlsSetting::Unsaid { .. }));
+    let given = config(&["--manifests", ".", "--tls-dir", "/certificates"]).unwrap();
+    assert!(matches!(given.tls, TlsSetting::Directory { .. }));
+    refused(&["--plain-text", "--tls-dir", "/certificates"], "exclude");
 }

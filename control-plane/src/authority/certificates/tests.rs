@@ -78,7 +78,7 @@ fn a_certificate_is_read_back_as_it_was_meant() {
     let read = read(&authorities, &issued, &scaler());
     assert_eq!(read.signer, Some(authorities.current.known.ca.id));
     assert!(read.is_as_wanted);
-    let lasts = read.term.until - read.term.from;
+    let lasts = read.term.until.saturating_sub(read.term.from);
     assert_eq!(lasts, Lifetimes::default().certificate);
 }
 
@@ -117,7 +117,12 @@ fn an_authority_is_read_back_and_signs_as_before() {
     let (certificate, key) = (made.known.pem.as_bytes(), made.key.reveal().as_bytes());
     let again = Signer::read(certificate, key).unwrap();
     assert_eq!(again.known, made.known);
-    let lasts = made.known.ca.term.until - made.known.ca.term.from;
+    let lasts = made
+        .known
+        .ca
+        .term
+        .until
+        .saturating_sub(made.known.ca.term.from);
     assert_eq!(lasts, Lifetimes::default().authority);
 
     let issued = again.issue(&keda(), made.known.ca.term).unwrap();

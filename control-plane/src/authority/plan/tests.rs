@@ -79,7 +79,7 @@ fn the_defaults_fit_and_lives_that_are_too_short_do_not() {
             ..LIFETIMES
         },
         Lifetimes {
-            authority: LIFETIMES.authority - second,
+            authority: LIFETIMES.authority.saturating_sub(second),
             ..LIFETIMES
         },
     ] {
