@@ -10,7 +10,7 @@ use super::identity::Lifetimes;
 use crate::Refusals;
 
 /// The metrics of TLS. A clone is a handle to the same.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TlsMetrics {
     expiry: Family<Label, Gauge>,
     reloads: Family<Outcome, Counter>,

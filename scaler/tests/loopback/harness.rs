@@ -7,7 +7,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 use wakegate_core::{Alias, Key, KeyReport, Targets, Workload};
-use wakegate_runtime::Tasks;
+use wakegate_runtime::{Tasks, TlsSetting};
 use wakegate_scaler::{Addresses, Config, start};
 use wakegate_wire::{
     externalscaler::{
@@ -78,6 +78,7 @@ impl Scaler {
             address_file: None,
             settling: Duration::ZERO,
             http_add_on_metrics,
+            tls: TlsSetting::PlainText,
             drain_limit: DEADLINE,
         };
         let addresses = start(config, &tasks).await.unwrap();
