@@ -58,13 +58,8 @@ pub(crate) async fn start(
         Speech::Own(allowed) => {
             let metrics = (metrics.authority.clone(), metrics.tls.clone());
             let leadership = leadership.clone();
-            authority::start(
-                tasks,
-                &client,
-                &config.authority,
-                leadership,
-                (allowed, metrics),
-            )
+            let config = &config.authority;
+            authority::start(tasks, &client, config, leadership, (allowed, metrics))
         }
     };
     let follower = Follower::new(

@@ -2,6 +2,7 @@
 
 mod args;
 mod authority;
+mod keda;
 
 use std::{
     collections::BTreeSet,
@@ -14,10 +15,9 @@ use std::{
 use anyhow::{Context as _, ensure};
 use wakegate_runtime::{AddressFile, tls::TlsSetting};
 
-pub use self::{
-    args::{Args, KubernetesArgs},
-    authority::AuthorityArgs,
-};
+pub use self::args::{Args, KubernetesArgs};
+pub use self::authority::AuthorityArgs;
+pub use self::keda::KedaAuthentication;
 
 use crate::authority::{AuthorityConfig, Holders};
 
@@ -34,10 +34,10 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// The file that is told both addresses.
     pub address_file: Option<AddressFile>,
-    /// The longest that a drain takes.
-    pub drain_limit: Duration,
     /// How gRPC is spoken. Where nothing is said and there is an API server, by an authority of our own.
     pub tls: TlsSetting,
+    /// The longest that a drain takes.
+    pub drain_limit: Duration,
 }
 
 /// Where objects come from.
@@ -61,6 +61,8 @@ pub struct Kubernetes {
     pub scaler_address: String,
     /// How often KEDA asks, as it stands in each ScaledObject.
     pub polling_interval: Duration,
+    /// With what KEDA shows who it is, as it stands in each ScaledObject; none without TLS.
+    pub keda_authentication: Option<KedaAuthentication>,
     /// Where the Lease is.
     pub lease_namespace: String,
     /// Who holds the Lease.
@@ -92,13 +94,18 @@ impl TryFrom<Args> for Config {
             log: _,
         } = args;
         let tls = TlsSetting::try_from(tls)?;
-        let source = match manifests {
+        let mut source = match manifests {
             Some(manifests) => files(&manifests)?,
             None => Source::Kubernetes(Box::new(kubernetes.try_into()?)),
         };
-        let tls = match &source {
+        let tls = match &mut source {
             Source::Files { .. } => tls.said()?,
-            Source::Kubernetes(_) => tls,
+            Source::Kubernetes(kubernetes) => {
+                if tls == TlsSetting::PlainText {
+                    kubernetes.keda_authentication = None;
+                }
+                tls
+            }
         };
         let gateway_classes = BTreeSet::from_iter(gateway_class);
         Ok(Self {
@@ -107,8 +114,8 @@ impl TryFrom<Args> for Config {
             listen,
             admin_listen,
             address_file: address_file.map(AddressFile::new),
-            drain_limit: Duration::from_secs(drain_limit_secs),
             tls,
+            drain_limit: Duration::from_secs(drain_limit_secs),
         })
     }
 }
@@ -130,6 +137,7 @@ impl TryFrom<KubernetesArgs> for Kubernetes {
             namespace,
             scaler_address,
             polling_interval_secs,
+            keda_authentication,
             lease_namespace,
             identity,
             peer_address,
@@ -176,6 +184,7 @@ impl TryFrom<KubernetesArgs> for Kubernetes {
             namespaces: namespace.into_iter().collect(),
             scaler_address,
             polling_interval: Duration::from_secs(polling_interval_secs),
+            keda_authentication: Some(keda_authentication),
             lease_namespace,
             identity,
             peer_address,

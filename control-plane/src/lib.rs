@@ -39,8 +39,8 @@ use tokio::{
 use tonic::transport::server::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use wakegate_runtime::{
-    Clients, Latch, Readiness, Tasks, admin, clients, listen,
-    tls::{TlsArgsError, TlsSetting, Transport},
+    Clients, Latch, Readiness, Tasks, TlsSetting, Transport, admin, clients, listen,
+    tls::TlsArgsError,
 };
 
 pub use self::config::{Args, Config};
@@ -83,7 +83,7 @@ struct Shared {
 /// Runs the control plane until a signal.
 ///
 /// # Errors
-/// There is no source, an address cannot be bound, or a part failed.
+/// There is no source, an address cannot be bound, certificates cannot be used, or a part failed.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let Config {
         source,
@@ -91,8 +91,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         listen,
         admin_listen,
         address_file,
-        drain_limit,
         tls,
+        drain_limit,
     } = config;
     let (grpc, grpc_addr) = listen::bind("gRPC", listen).await?;
     let (admin, admin_addr) = listen::bind("admin", admin_listen).await?;
@@ -128,8 +128,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         parents,
     };
     let publisher = Publisher::new(Index::new(serving), sender, metrics);
-    let first_certificate = readiness.latch("first certificate");
     let speech = speech(tls, &shared)?;
+    let first_certificate = readiness.latch("first certificate");
     let transport = start(source, speech, publisher, &shared).await?;
     let transport = first(transport, first_certificate);
     serve(&shared, (grpc, transport), push, first_load).await;
@@ -163,16 +163,16 @@ async fn start(
 
 /// What the flags say of TLS.
 fn speech(tls: TlsSetting, shared: &Shared) -> anyhow::Result<Speech> {
-    let said = |transport| Speech::Said(watch::Sender::new(Some(transport)).subscribe());
-    Ok(match tls {
-        TlsSetting::PlainText => said(Transport::PlainText),
-        TlsSetting::Directory { path, allowed } => {
+    match tls {
+        TlsSetting::Unsaid { allowed } => Ok(Speech::Own(allowed)),
+        said @ (TlsSetting::PlainText | TlsSetting::Directory { .. }) => {
             let metrics = shared.metrics.tls.clone();
-            let transport = Transport::from_directory(path, allowed, metrics, &shared.tasks);
-            said(transport?)
+            let transport = Transport::of(said, metrics, &shared.tasks)?;
+            Ok(Speech::Said(
+                watch::Sender::new(Some(transport)).subscribe(),
+            ))
         }
-        TlsSetting::Unsaid { allowed } => Speech::Own(allowed),
-    })
+    }
 }
 
 /// How gRPC is spoken, as soon as that is known; for ever when it never is.

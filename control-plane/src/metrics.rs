@@ -7,14 +7,15 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use wakegate_runtime::{Refusals, tls::TlsMetrics};
+use wakegate_runtime::{Refusals, TlsMetrics};
 
 use crate::{
     authority::AuthorityMetrics, index::Index, object::Kind, snapshot::Snapshot,
     writers::WriterMetrics,
 };
 
-const REFUSED: &str = "Streams of filters and scalers that were refused or ended, by the reason";
+const REFUSED: &str =
+    "Connections and streams of clients that were refused or ended, by the reason";
 
 /// The metrics of the control plane. A clone is a handle to the same.
 #[derive(Clone, Debug)]
@@ -36,10 +37,10 @@ pub struct Metrics {
     pub writers: WriterMetrics,
     /// Those of the own authority.
     pub authority: AuthorityMetrics,
-    /// Those of certificates.
-    pub tls: TlsMetrics,
     /// What of clients was refused.
     pub refusals: Refusals,
+    /// Those of certificates.
+    pub tls: TlsMetrics,
 }
 
 /// What an update brings.

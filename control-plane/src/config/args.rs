@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Parser;
 use wakegate_runtime::{LogArgs, tls::TlsArgs};
 
-use super::AuthorityArgs;
+use super::{AuthorityArgs, KedaAuthentication};
 
 /// Pushes routes and readiness to Wakegate's filters, workloads to its scalers, endpoints to Envoy.
 ///
@@ -113,6 +113,17 @@ pub struct KubernetesArgs {
         conflicts_with = "manifests"
     )]
     pub polling_interval_secs: u64,
+
+    /// The TriggerAuthentication or ClusterTriggerAuthentication with KEDA's certificate, as it is written into
+    /// ScaledObjects; without TLS there is none
+    #[arg(
+        long,
+        env = "WAKEGATE_KEDA_AUTHENTICATION",
+        value_name = "[KIND/]NAME",
+        default_value = "ClusterTriggerAuthentication/wakegate",
+        conflicts_with = "manifests"
+    )]
+    pub keda_authentication: KedaAuthentication,
 
     /// The namespace of the Lease by which one replica leads
     #[arg(

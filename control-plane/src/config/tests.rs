@@ -1,11 +1,13 @@
 use clap::{CommandFactory as _, Parser as _};
 
+use wakegate_runtime::tls::Allowed;
+
 use super::*;
 
 const NAME: &str = "wakegate-control-plane";
 
 fn config(flags: &[&str]) -> anyhow::Result<Config> {
-    let args = Args::try_parse_from([&[NAME], flags].concat())?;
+    let args = Args::try_parse_from([&[NAME, "--plain-text"], flags].concat())?;
     Config::try_from(args)
 }
 
@@ -35,7 +37,7 @@ fn manifests_must_be_a_directory() {
 
 #[test]
 fn there_is_one_source() {
-    let manifests = ["--manifests", ".", "--plain-text"];
+    let manifests = ["--manifests", "."];
     let config = config(&manifests).unwrap();
     assert!(matches!(config.source, Source::Files { manifests } if manifests.is_absolute()));
     for flag in [
@@ -48,7 +50,7 @@ fn there_is_one_source() {
         ["--certificate-overlap-secs", "5"],
     ] {
         refused(
-            &[&manifests[..], &flag].concat(),
+            &[manifests, flag].concat(),
             &format!("'--manifests <DIR>' cannot be used with '{}", flag[0]),
         );
     }
@@ -85,6 +87,52 @@ fn names_and_addresses_are_checked() {
 fn an_identity_that_is_not_given_is_unlike_any_other() {
     assert_eq!(kubernetes(&["--identity", "cp-0"]).identity, "cp-0");
     assert_ne!(kubernetes(&[]).identity, kubernetes(&[]).identity);
+}
+
+fn config_of(flags: &[&str]) -> anyhow::Result<Config> {
+    Config::try_from(Args::try_parse_from([&[NAME], flags].concat())?)
+}
+
+#[test]
+fn without_a_word_of_tls_the_authority_is_an_own_one_where_it_can_be_kept() {
+    let config = config_of(&[]).unwrap();
+    let allowed = Allowed::default();
+    assert_eq!(config.tls, TlsSetting::Unsaid { allowed });
+    let error = config_of(&["--manifests", "."]).unwrap_err().to_string();
+    assert!(
+        error.starts_with("give --tls-dir DIR, or --plain-text"),
+        "{error}"
+    );
+    let both = config_of(&["--plain-text", "--tls-dir", "/certs"]).unwrap_err();
+    assert_eq!(
+        both.to_string(),
+        "--tls-dir and --plain-text exclude each other"
+    );
+}
+
+#[test]
+fn keda_authenticates_where_there_is_tls() {
+    let of = |flags: &[&str]| match config_of(flags).unwrap().source {
+        Source::Kubernetes(kubernetes) => kubernetes.keda_authentication,
+        Source::Files { .. } => panic!("files"),
+    };
+    let named = |kind: &str, name: &str| {
+        let (kind, name) = (kind.to_owned(), name.to_owned());
+        Some(KedaAuthentication { kind, name })
+    };
+    let usual = named("ClusterTriggerAuthentication", "wakegate");
+    assert_eq!(of(&[]), usual);
+    assert_eq!(of(&["--tls-dir", "/certs"]), usual);
+    assert_eq!(of(&["--plain-text"]), None);
+    assert_eq!(
+        of(&["--keda-authentication", "TriggerAuthentication/own"]),
+        named("TriggerAuthentication", "own")
+    );
+    refused(&["--keda-authentication", "Secret/own"], "is no kind");
+    refused(
+        &["--keda-authentication", "TriggerAuthentication/"],
+        "give [KIND/]NAME",
+    );
 }
 
 #[test]
@@ -126,14 +174,4 @@ fn an_authority_outlives_what_it_signs_and_holders_are_named() {
         (&*holders.keda_namespace, &*holders.scaler_address),
         ("keda", "s:1")
     );
-}
-
-#[test]
-fn certificates_are_given_or_made_where_there_is_an_api_server() {
-    refused(&["--manifests", "."], "--plain-text");
-    let made = config(&[]).unwrap().tls;
-    assert!(matches!(made, TlsSetting::Unsaid { .. }));
-    let given = config(&["--manifests", ".", "--tls-dir", "/certificates"]).unwrap();
-    assert!(matches!(given.tls, TlsSetting::Directory { .. }));
-    refused(&["--plain-text", "--tls-dir", "/certificates"], "exclude");
 }

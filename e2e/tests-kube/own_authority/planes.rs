@@ -37,7 +37,6 @@ const NAMESPACES: &str = "
 ";
 
 /// A cluster, and control planes that have the rights of our manifests in it.
-#[derive(Debug)]
 pub(super) struct Planes {
     cluster: Cluster,
     client: Client,

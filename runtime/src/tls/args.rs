@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use thiserror::Error;
 
-use super::{Allowed, Grant, TlsMetrics, Transport, directory::Directory};
+use super::{Allowed, DirectoryError, Grant, TlsMetrics, Transport, directory::Directory};
 use crate::Tasks;
 
 /// The flags of TLS, to be flattened into a daemon's own.
@@ -110,13 +110,28 @@ impl Transport {
     /// # Errors
     /// Certificates cannot be used, or nothing is said of them.
     pub fn of(setting: TlsSetting, metrics: TlsMetrics, tasks: &Tasks) -> anyhow::Result<Self> {
-        let (path, allowed) = match setting.said()? {
-            TlsSetting::Directory { path, allowed } => (path, allowed),
-            TlsSetting::PlainText | TlsSetting::Unsaid { .. } => {
-                tracing::warn!("no TLS: whoever reaches the gRPC port may do everything");
-                return Ok(Self::PlainText);
+        match setting {
+            TlsSetting::Directory { path, allowed } => {
+                Ok(Self::from_directory(path, allowed, metrics, tasks)?)
             }
-        };
+            TlsSetting::PlainText => {
+                tracing::warn!("no TLS: whoever reaches the gRPC port may do everything");
+                Ok(Self::PlainText)
+            }
+            TlsSetting::Unsaid { .. } => Err(TlsArgsError::Neither.into()),
+        }
+    }
+
+    /// What certificates in the directory `path` say, now and from now on.
+    ///
+    /// # Errors
+    /// What is there cannot be used.
+    pub fn from_directory(
+        path: PathBuf,
+        allowed: Allowed,
+        metrics: TlsMetrics,
+        tasks: &Tasks,
+    ) -> Result<Self, DirectoryError> {
         let directory = Directory::open(path, allowed, metrics)?;
         let tls = directory.tls();
         let shutdown = tasks.shutdown_token();
