@@ -1,6 +1,7 @@
 //! Flags as typed, and what they mean.
 
 mod args;
+mod authority;
 mod keda;
 
 use std::{
@@ -15,7 +16,10 @@ use anyhow::{Context as _, ensure};
 use wakegate_runtime::{AddressFile, tls::TlsSetting};
 
 pub use self::args::{Args, KubernetesArgs};
+pub use self::authority::AuthorityArgs;
 pub use self::keda::KedaAuthentication;
+
+use crate::authority::{AuthorityConfig, Holders};
 
 /// What the flags mean.
 #[derive(Clone, Debug)]
@@ -45,7 +49,7 @@ pub enum Source {
         manifests: PathBuf,
     },
     /// An API server.
-    Kubernetes(Kubernetes),
+    Kubernetes(Box<Kubernetes>),
 }
 
 /// What is read from an API server, and what is written to it.
@@ -67,6 +71,8 @@ pub struct Kubernetes {
     pub peer_address: Option<String>,
     /// How long requests are held before an Event says why nothing becomes ready.
     pub explain_after: Duration,
+    /// The own authority, for where no certificates are given.
+    pub authority: AuthorityConfig,
 }
 
 /// Where the kernel says how this machine, or pod, is called.
@@ -90,7 +96,7 @@ impl TryFrom<Args> for Config {
         let tls = TlsSetting::try_from(tls)?;
         let mut source = match manifests {
             Some(manifests) => files(&manifests)?,
-            None => Source::Kubernetes(kubernetes.try_into()?),
+            None => Source::Kubernetes(Box::new(kubernetes.try_into()?)),
         };
         let tls = match &mut source {
             Source::Files { .. } => tls.said()?,
@@ -136,8 +142,16 @@ impl TryFrom<KubernetesArgs> for Kubernetes {
             identity,
             peer_address,
             explain_after_secs,
+            authority,
         } = args;
-        for name in namespace.iter().chain([&lease_namespace]) {
+        let lifetimes = authority.lifetimes()?;
+        let AuthorityArgs {
+            filter_namespace,
+            keda_namespace,
+            ..
+        } = authority;
+        let namespaces = namespace.iter().chain(&filter_namespace);
+        for name in namespaces.chain([&lease_namespace, &keda_namespace]) {
             ensure!(
                 is_namespace(name),
                 "{name:?} is no namespace: lower-case letters, digits and - are"
@@ -155,15 +169,27 @@ impl TryFrom<KubernetesArgs> for Kubernetes {
                 );
             }
         }
+        let identity = identity.unwrap_or_else(own_name);
+        let authority = AuthorityConfig {
+            holders: Holders {
+                namespace: lease_namespace.clone(),
+                filter_namespaces: filter_namespace.into_iter().collect(),
+                keda_namespace,
+                scaler_address: scaler_address.clone(),
+            },
+            identity: identity.clone(),
+            lifetimes,
+        };
         Ok(Self {
             namespaces: namespace.into_iter().collect(),
             scaler_address,
             polling_interval: Duration::from_secs(polling_interval_secs),
             keda_authentication: Some(keda_authentication),
             lease_namespace,
-            identity: identity.unwrap_or_else(own_name),
+            identity,
             peer_address,
             explain_after: Duration::from_secs(explain_after_secs),
+            authority,
         })
     }
 }

@@ -8,6 +8,7 @@
 //! ```
 //! Several replicas all push; one of them writes, and the others tell it how far their filters are (`peers`).
 
+pub mod authority;
 mod backoff;
 mod cluster;
 pub mod config;
@@ -28,21 +29,24 @@ pub mod writers;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use prometheus_client::registry::Registry;
 use tokio::{
+    net::TcpListener,
     sync::watch,
     time::{MissedTickBehavior, interval},
 };
 use tonic::transport::server::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use wakegate_runtime::{
-    Clients, Latch, Readiness, Tasks, TlsSetting, Transport, admin, clients, listen, tls::Incoming,
+    Clients, Latch, Readiness, Tasks, TlsSetting, Transport, admin, clients, listen,
+    tls::TlsArgsError,
 };
 
 pub use self::config::{Args, Config};
 
 use self::{
+    cluster::Speech,
     config::Source,
     eds::Eds,
     index::{Index, Parents, Serving},
@@ -74,8 +78,6 @@ struct Shared {
     metrics: Metrics,
     /// Where gRPC is served.
     grpc: SocketAddr,
-    /// Who may speak, and how.
-    transport: Transport,
 }
 
 /// Runs the control plane until a signal.
@@ -98,7 +100,6 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let metrics = Metrics::register(&mut registry);
     let (sender, snapshots) = watch::channel(None);
     let (tasks, workers) = (Tasks::default(), Workers::default());
-    let transport = transport(tls, &metrics, &tasks)?;
     let push = Push::new(
         snapshots.clone(),
         workers.clone(),
@@ -112,7 +113,6 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         acks: push.acks(),
         metrics: metrics.clone(),
         grpc: grpc_addr,
-        transport,
     };
     if let Some(file) = address_file {
         file.write(shared.grpc, admin_addr)?;
@@ -128,35 +128,75 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         parents,
     };
     let publisher = Publisher::new(Index::new(serving), sender, metrics);
-    serve(&shared, shared.transport.incoming(grpc), push, first_load).await;
-    let tasks = &shared.tasks;
-    match source {
-        Source::Files { manifests } => start_files(tasks, manifests, publisher),
-        Source::Kubernetes(config) => cluster::start(config, publisher, &shared).await?,
-    }
+    let speech = speech(tls, &shared)?;
+    let first_certificate = readiness.latch("first certificate");
+    let transport = start(source, speech, publisher, &shared).await?;
+    let transport = first(transport, first_certificate);
+    serve(&shared, (grpc, transport), push, first_load).await;
     let debug = debug::router(shared.snapshots.clone(), shared.workers.clone());
     let router = admin::router(registry, readiness).merge(debug);
-    let stop = tasks.shutdown_token();
-    tasks.spawn("admin", async {
+    let stop = shared.tasks.shutdown_token();
+    shared.tasks.spawn("admin", async {
         Ok(admin::serve(admin, router, stop).await?)
     });
     shared.tasks.run(drain_limit).await
 }
 
-/// How this control plane speaks with others.
-fn transport(tls: TlsSetting, metrics: &Metrics, tasks: &Tasks) -> anyhow::Result<Transport> {
-    match tls {
-        TlsSetting::Unsaid { allowed: _ } => {
-            bail!("there is no own authority yet: give --tls-dir DIR, or --plain-text")
+/// Starts to read objects, and whatever becomes of them. What is returned says how gRPC is spoken, once that is known.
+async fn start(
+    source: Source,
+    speech: Speech,
+    publisher: Publisher,
+    shared: &Shared,
+) -> anyhow::Result<watch::Receiver<Option<Transport>>> {
+    match (source, speech) {
+        (Source::Files { manifests }, Speech::Said(transport)) => {
+            start_files(&shared.tasks, manifests, publisher);
+            Ok(transport)
         }
-        said @ (TlsSetting::PlainText | TlsSetting::Directory { .. }) => {
-            Transport::of(said, metrics.tls.clone(), tasks)
+        (Source::Files { .. }, Speech::Own(_)) => Err(TlsArgsError::Neither.into()),
+        (Source::Kubernetes(config), speech) => {
+            cluster::start(*config, speech, publisher, shared).await
         }
     }
 }
 
-/// Serves gRPC, and says that it does once there is a first table.
-async fn serve(shared: &Shared, incoming: Incoming, push: Push, first_load: Latch) {
+/// What the flags say of TLS.
+fn speech(tls: TlsSetting, shared: &Shared) -> anyhow::Result<Speech> {
+    match tls {
+        TlsSetting::Unsaid { allowed } => Ok(Speech::Own(allowed)),
+        said @ (TlsSetting::PlainText | TlsSetting::Directory { .. }) => {
+            let metrics = shared.metrics.tls.clone();
+            let transport = Transport::of(said, metrics, &shared.tasks)?;
+            Ok(Speech::Said(
+                watch::Sender::new(Some(transport)).subscribe(),
+            ))
+        }
+    }
+}
+
+/// How gRPC is spoken, as soon as that is known; for ever when it never is.
+async fn first(mut transport: watch::Receiver<Option<Transport>>, latch: Latch) -> Transport {
+    let found = transport.wait_for(Option::is_some).await;
+    match found.ok().and_then(|found| found.clone()) {
+        Some(transport) => {
+            latch.release();
+            transport
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Serves gRPC as soon as it is known how, and says that it does once there is a first table.
+async fn serve(
+    shared: &Shared,
+    (listener, transport): (
+        TcpListener,
+        impl Future<Output = Transport> + Send + 'static,
+    ),
+    push: Push,
+    first_load: Latch,
+) {
     let Shared {
         tasks,
         snapshots,
@@ -164,7 +204,6 @@ async fn serve(shared: &Shared, incoming: Incoming, push: Push, first_load: Latc
         acks: _,
         metrics,
         grpc: _,
-        transport: _,
     } = shared;
     let shutdown = tasks.shutdown_token();
     let eds = Eds::new(snapshots.clone(), metrics.clone(), shutdown.clone());
@@ -184,7 +223,11 @@ async fn serve(shared: &Shared, incoming: Incoming, push: Push, first_load: Latc
     let server = server
         .add_service(eds.endpoint_service())
         .add_service(eds.aggregated_service());
-    tasks.spawn("gRPC", async {
+    tasks.spawn("gRPC", async move {
+        let Some(transport) = shutdown.run_until_cancelled(transport).await else {
+            return Ok(());
+        };
+        let incoming = transport.incoming(listener);
         let stop = shutdown.clone().cancelled_owned();
         let server = server.serve_with_incoming_shutdown(incoming, stop);
         Ok(clients::serve_until(server, shutdown).await?)

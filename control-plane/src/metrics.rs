@@ -9,7 +9,10 @@ use prometheus_client::{
 };
 use wakegate_runtime::{Refusals, TlsMetrics};
 
-use crate::{index::Index, object::Kind, snapshot::Snapshot, writers::WriterMetrics};
+use crate::{
+    authority::AuthorityMetrics, index::Index, object::Kind, snapshot::Snapshot,
+    writers::WriterMetrics,
+};
 
 const REFUSED: &str =
     "Connections and streams of clients that were refused or ended, by the reason";
@@ -32,6 +35,8 @@ pub struct Metrics {
     leader: Gauge,
     /// Those of what is written to Kubernetes.
     pub writers: WriterMetrics,
+    /// Those of the own authority.
+    pub authority: AuthorityMetrics,
     /// What of clients was refused.
     pub refusals: Refusals,
     /// Those of certificates.
@@ -109,6 +114,7 @@ impl Metrics {
             eds_refusals: Counter::default(),
             leader: Gauge::default(),
             writers: WriterMetrics::register(all),
+            authority: AuthorityMetrics::register(all),
             tls: TlsMetrics::register(all, refusals.clone()),
             refusals,
         };

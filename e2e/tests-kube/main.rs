@@ -30,6 +30,7 @@ mod moving_from_the_add_on;
 mod never_ready;
 mod one_scaled_object;
 mod other_namespace;
+mod own_authority;
 mod parts_die;
 mod pausing;
 mod placeholders;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Parser;
 use wakegate_runtime::{LogArgs, tls::TlsArgs};
 
-use super::KedaAuthentication;
+use super::{AuthorityArgs, KedaAuthentication};
 
 /// Pushes routes and readiness to Wakegate's filters, workloads to its scalers, endpoints to Envoy.
 ///
@@ -156,4 +156,11 @@ pub struct KubernetesArgs {
         conflicts_with = "manifests"
     )]
     pub explain_after_secs: u64,
+
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would become the help text of the command"
+    )]
+    #[command(flatten)]
+    pub authority: AuthorityArgs,
 }

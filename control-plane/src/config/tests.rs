@@ -13,7 +13,7 @@ fn config(flags: &[&str]) -> anyhow::Result<Config> {
 
 fn kubernetes(flags: &[&str]) -> Kubernetes {
     match config(flags).unwrap().source {
-        Source::Kubernetes(kubernetes) => kubernetes,
+        Source::Kubernetes(kubernetes) => *kubernetes,
         Source::Files { manifests } => panic!("it reads {}", manifests.display()),
     }
 }
@@ -46,6 +46,8 @@ fn there_is_one_source() {
         ["--polling-interval-secs", "5"],
         ["--peer-address", "10.0.0.1:18000"],
         ["--explain-after-secs", "5"],
+        ["--filter-namespace", "edge"],
+        ["--certificate-overlap-secs", "5"],
     ] {
         refused(
             &[manifests, flag].concat(),
@@ -130,5 +132,46 @@ fn keda_authenticates_where_there_is_tls() {
     refused(
         &["--keda-authentication", "TriggerAuthentication/"],
         "give [KIND/]NAME",
+    );
+}
+
+#[test]
+fn an_authority_outlives_what_it_signs_and_holders_are_named() {
+    let lifetimes = |authority, certificate, overlap| {
+        [
+            "--authority-lifetime-secs",
+            authority,
+            "--certificate-lifetime-secs",
+            certificate,
+            "--certificate-overlap-secs",
+            overlap,
+        ]
+    };
+    let authority = kubernetes(&lifetimes("60", "12", "3")).authority;
+    assert_eq!(authority.lifetimes.overlap, Duration::from_secs(3));
+    for [authority, certificate, overlap] in [["59", "12", "3"], ["60", "12", "4"]] {
+        let flags = lifetimes(authority, certificate, overlap);
+        refused(&flags, "--certificate-overlap-secs");
+    }
+    refused(&["--filter-namespace", "Edge"], "\"Edge\" is no namespace");
+    refused(&["--keda-namespace", ""], "\"\" is no namespace");
+
+    let flags = [
+        "--lease-namespace",
+        "ours",
+        "--filter-namespace",
+        "a,b",
+        "--scaler-address",
+        "s:1",
+    ];
+    let holders = kubernetes(&flags).authority.holders;
+    assert_eq!(holders.namespace, "ours");
+    assert_eq!(
+        holders.filter_namespaces,
+        ["a", "b"].map(String::from).into()
+    );
+    assert_eq!(
+        (&*holders.keda_namespace, &*holders.scaler_address),
+        ("keda", "s:1")
     );
 }

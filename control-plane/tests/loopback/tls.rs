@@ -67,8 +67,8 @@ async fn opened(channel: Channel) -> Vec<(&'static str, Role, Result<(), Status>
 
 /// A stream of standings that says nothing, to its end: the call is answered only then, unless it is refused.
 async fn shared(channel: Channel) -> Status {
-    let sharing = PeersClient::new(channel).share(pending());
-    sharing.await.unwrap_err()
+    let mut peers = PeersClient::new(channel);
+    peers.share(pending()).await.unwrap_err()
 }
 
 fn transport(identity: &Identity, metrics: TlsMetrics) -> Transport {

@@ -27,10 +27,10 @@ impl Authority {
 
     /// Somebody with this role, who trusts this authority.
     pub(crate) fn identity(&self, role: Role) -> Identity {
-        self.signed(params(&[role.san()]))
+        self.signed(&params(&[role.san()]))
     }
 
-    pub(crate) fn signed(&self, params: CertificateParams) -> Identity {
+    pub(crate) fn signed(&self, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Identity {

@@ -52,7 +52,6 @@ impl Daemon {
         let addr = listener.local_addr().unwrap();
         let health = HealthReporter::new();
         let service = HealthService::from_health_reporter(health.clone());
-        #[expect(clippy::result_large_err, reason = "tonic's interceptors are so")]
         let guarded = HealthServer::with_interceptor(service, move |request: Request<()>| {
             Peer::of(&request).require(wanted)?;
             Ok(request)

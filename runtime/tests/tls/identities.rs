@@ -55,15 +55,15 @@ fn an_identity_that_cannot_be_used_is_refused_with_the_file_and_the_reason() {
         &with(&|it| it.key.truncate(100)),
         "tls.key: no private key in it",
     );
-    let late = authority.signed(ended(params(&[Role::Scaler.san()])));
+    let late = authority.signed(&ended(params(&[Role::Scaler.san()])));
     refused(&late, "tls.crt: the certificate ended Jan  1 00:00:00 2020");
     let mut early = params(&[Role::Scaler.san()]);
     early.not_before = rcgen::date_time_ymd(4000, 1, 1);
     refused(
-        &authority.signed(early),
+        &authority.signed(&early),
         "tls.crt: the certificate is not valid before",
     );
-    let nobody = authority.signed(params(&["spiffe://wakegate.dev/cook"]));
+    let nobody = authority.signed(&params(&["spiffe://wakegate.dev/cook"]));
     refused(
         &nobody,
         "tls.crt: none of its names (localhost, spiffe://wakegate.dev/cook) has",
@@ -88,7 +88,7 @@ async fn a_directory_that_cannot_be_used_names_the_file() {
         "{error}"
     );
     let authority = Authority::new("ours");
-    let late = authority.signed(ended(params(&[Role::Scaler.san()])));
+    let late = authority.signed(&ended(params(&[Role::Scaler.san()])));
     for (name, content) in [
         (CERTIFICATE, &late.certificate),
         (KEY, &late.key),
@@ -107,7 +107,7 @@ fn when_certificates_end_is_a_metric() {
     let mut params = params(&[Role::Scaler.san()]);
     params.not_after = rcgen::date_time_ymd(2100, 1, 1);
     let metrics = Metrics::new();
-    let identity = authority.signed(params);
+    let identity = authority.signed(&params);
     let now = SystemTime::now();
     Tls::new(&identity, Allowed::default(), metrics.tls, now).unwrap();
     let text = text(&metrics.registry);

@@ -7,6 +7,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use wakegate_runtime::{Role, Transport, tls::Identity};
 
 use crate::{
@@ -44,9 +45,9 @@ async fn each_role_gets_what_is_for_it_and_nothing_else() {
 #[tokio::test]
 async fn in_plain_text_nobody_is_asked() {
     let daemon = Daemon::serve(&Transport::PlainText, Metrics::new().registry, Role::Filter).await;
-    connect(&Transport::PlainText, daemon.addr, Role::Scaler)
-        .await
-        .unwrap();
+    let connecting = connect(&Transport::PlainText, daemon.addr, Role::Scaler);
+    let mut health = HealthClient::new(connecting.await.unwrap());
+    health.check(HealthCheckRequest::default()).await.unwrap();
 }
 
 #[tokio::test]
@@ -81,7 +82,7 @@ async fn a_client_without_a_good_certificate_is_refused_and_counted_by_the_reaso
         version: &TLS13,
     };
     let good = ours.identity(Role::Filter);
-    let late = ours.signed(ended(params(&[Role::Filter.san()])));
+    let late = ours.signed(&ended(params(&[Role::Filter.san()])));
     let strange = other.identity(Role::Filter);
     let namesakes = namesake.identity(Role::Filter);
 
