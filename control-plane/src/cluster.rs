@@ -1,7 +1,10 @@
 //! Everything that talks to an API server, with one client.
 
+use tokio::sync::watch;
+use wakegate_runtime::tls::{Allowed, Transport};
+
 use crate::{
-    Shared,
+    Shared, authority,
     config::Kubernetes,
     leader::{self, LeaseConfig},
     peers::Follower,
@@ -10,15 +13,24 @@ use crate::{
     writers::Writers,
 };
 
-/// Starts all of it.
+/// How gRPC is spoken.
+pub(crate) enum Speech {
+    /// As it was said.
+    Said(watch::Receiver<Option<Transport>>),
+    /// By certificates of our own authority, with which others have these roles.
+    Own(Allowed),
+}
+
+/// Starts all of it. What is returned says how gRPC is spoken, once that is known.
 ///
 /// # Errors
 /// There is no API server to talk to, as far as can be told without asking it.
 pub(crate) async fn start(
     config: Kubernetes,
+    speech: Speech,
     publisher: Publisher,
     shared: &Shared,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<watch::Receiver<Option<Transport>>> {
     let client = kubernetes::connect().await?;
     let Shared {
         tasks,
@@ -41,10 +53,20 @@ pub(crate) async fn start(
     let stop = tasks.shutdown_token();
     let (leadership, run) = leader::run(client.clone(), lease, metrics.clone(), stop);
     tasks.spawn("lease", run);
+    let transport = match speech {
+        Speech::Said(transport) => transport,
+        Speech::Own(allowed) => {
+            let metrics = (metrics.authority.clone(), metrics.tls.clone());
+            let leadership = leadership.clone();
+            let config = &config.authority;
+            authority::start(tasks, &client, config, leadership, (allowed, metrics))
+        }
+    };
     let follower = Follower::new(
         config.identity.clone(),
         workers.clone(),
         leadership.leader(),
+        transport.clone(),
     );
     tasks.spawn("follower", follower.run(tasks.shutdown_token()));
 
@@ -57,5 +79,5 @@ pub(crate) async fn start(
         metrics: metrics.writers.clone(),
     };
     tasks.spawn("writers", writers.run(tasks.shutdown_token()));
-    Ok(())
+    Ok(transport)
 }

@@ -1,6 +1,8 @@
 //! Flags as typed, and what they mean.
 
 mod args;
+mod authority;
+mod keda;
 
 use std::{
     collections::BTreeSet,
@@ -11,9 +13,13 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use wakegate_runtime::AddressFile;
+use wakegate_runtime::{AddressFile, tls::TlsSetting};
 
 pub use self::args::{Args, KubernetesArgs};
+pub use self::authority::AuthorityArgs;
+pub use self::keda::KedaAuthentication;
+
+use crate::authority::{AuthorityConfig, Holders};
 
 /// What the flags mean.
 #[derive(Clone, Debug)]
@@ -28,6 +34,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// The file that is told both addresses.
     pub address_file: Option<AddressFile>,
+    /// How gRPC is spoken. Where nothing is said and there is an API server, by an authority of our own.
+    pub tls: TlsSetting,
     /// The longest that a drain takes.
     pub drain_limit: Duration,
 }
@@ -41,7 +49,7 @@ pub enum Source {
         manifests: PathBuf,
     },
     /// An API server.
-    Kubernetes(Kubernetes),
+    Kubernetes(Box<Kubernetes>),
 }
 
 /// What is read from an API server, and what is written to it.
@@ -53,6 +61,8 @@ pub struct Kubernetes {
     pub scaler_address: String,
     /// How often KEDA asks, as it stands in each ScaledObject.
     pub polling_interval: Duration,
+    /// With what KEDA shows who it is, as it stands in each ScaledObject; none without TLS.
+    pub keda_authentication: Option<KedaAuthentication>,
     /// Where the Lease is.
     pub lease_namespace: String,
     /// Who holds the Lease.
@@ -61,6 +71,8 @@ pub struct Kubernetes {
     pub peer_address: Option<String>,
     /// How long requests are held before an Event says why nothing becomes ready.
     pub explain_after: Duration,
+    /// The own authority, for where no certificates are given.
+    pub authority: AuthorityConfig,
 }
 
 /// Where the kernel says how this machine, or pod, is called.
@@ -78,11 +90,22 @@ impl TryFrom<Args> for Config {
             admin_listen,
             address_file,
             drain_limit_secs,
+            tls,
             log: _,
         } = args;
-        let source = match manifests {
+        let tls = TlsSetting::try_from(tls)?;
+        let mut source = match manifests {
             Some(manifests) => files(&manifests)?,
-            None => Source::Kubernetes(kubernetes.try_into()?),
+            None => Source::Kubernetes(Box::new(kubernetes.try_into()?)),
+        };
+        let tls = match &mut source {
+            Source::Files { .. } => tls.said()?,
+            Source::Kubernetes(kubernetes) => {
+                if tls == TlsSetting::PlainText {
+                    kubernetes.keda_authentication = None;
+                }
+                tls
+            }
         };
         let gateway_classes = BTreeSet::from_iter(gateway_class);
         Ok(Self {
@@ -91,6 +114,7 @@ impl TryFrom<Args> for Config {
             listen,
             admin_listen,
             address_file: address_file.map(AddressFile::new),
+            tls,
             drain_limit: Duration::from_secs(drain_limit_secs),
         })
     }
@@ -113,12 +137,21 @@ impl TryFrom<KubernetesArgs> for Kubernetes {
             namespace,
             scaler_address,
             polling_interval_secs,
+            keda_authentication,
             lease_namespace,
             identity,
             peer_address,
             explain_after_secs,
+            authority,
         } = args;
-        for name in namespace.iter().chain([&lease_namespace]) {
+        let lifetimes = authority.lifetimes()?;
+        let AuthorityArgs {
+            filter_namespace,
+            keda_namespace,
+            ..
+        } = authority;
+        let namespaces = namespace.iter().chain(&filter_namespace);
+        for name in namespaces.chain([&lease_namespace, &keda_namespace]) {
             ensure!(
                 is_namespace(name),
                 "{name:?} is no namespace: lower-case letters, digits and - are"
@@ -136,14 +169,27 @@ impl TryFrom<KubernetesArgs> for Kubernetes {
                 );
             }
         }
+        let identity = identity.unwrap_or_else(own_name);
+        let authority = AuthorityConfig {
+            holders: Holders {
+                namespace: lease_namespace.clone(),
+                filter_namespaces: filter_namespace.into_iter().collect(),
+                keda_namespace,
+                scaler_address: scaler_address.clone(),
+            },
+            identity: identity.clone(),
+            lifetimes,
+        };
         Ok(Self {
             namespaces: namespace.into_iter().collect(),
             scaler_address,
             polling_interval: Duration::from_secs(polling_interval_secs),
+            keda_authentication: Some(keda_authentication),
             lease_namespace,
-            identity: identity.unwrap_or_else(own_name),
+            identity,
             peer_address,
             explain_after: Duration::from_secs(explain_after_secs),
+            authority,
         })
     }
 }

@@ -25,6 +25,7 @@ use envoy_types::pb::envoy::service::{
 use futures::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
+use wakegate_runtime::{Peer, Role};
 
 use self::{
     delta::Delta,
@@ -79,9 +80,10 @@ impl Eds {
     fn answer<P: Protocol>(
         &self,
         request: Request<Streaming<P::Request>>,
-    ) -> Response<Responses<P::Response>> {
+    ) -> Result<Response<Responses<P::Response>>, Status> {
+        Peer::of(&request).require(Role::Filter)?;
         let session = Session::<P>::new(Arc::clone(&self.shared), request.into_inner());
-        Response::new(session.responses())
+        Ok(Response::new(session.responses()))
     }
 }
 
@@ -94,14 +96,14 @@ impl EndpointDiscoveryService for Eds {
         &self,
         request: Request<Streaming<DiscoveryRequest>>,
     ) -> Result<Response<Self::StreamEndpointsStream>, Status> {
-        Ok(self.answer::<StateOfTheWorld>(request))
+        self.answer::<StateOfTheWorld>(request)
     }
 
     async fn delta_endpoints(
         &self,
         request: Request<Streaming<DeltaDiscoveryRequest>>,
     ) -> Result<Response<Self::DeltaEndpointsStream>, Status> {
-        Ok(self.answer::<Delta>(request))
+        self.answer::<Delta>(request)
     }
 
     async fn fetch_endpoints(
@@ -121,13 +123,13 @@ impl AggregatedDiscoveryService for Eds {
         &self,
         request: Request<Streaming<DiscoveryRequest>>,
     ) -> Result<Response<Self::StreamAggregatedResourcesStream>, Status> {
-        Ok(self.answer::<StateOfTheWorld>(request))
+        self.answer::<StateOfTheWorld>(request)
     }
 
     async fn delta_aggregated_resources(
         &self,
         request: Request<Streaming<DeltaDiscoveryRequest>>,
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
-        Ok(self.answer::<Delta>(request))
+        self.answer::<Delta>(request)
     }
 }

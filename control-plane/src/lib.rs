@@ -8,6 +8,7 @@
 //! ```
 //! Several replicas all push; one of them writes, and the others tell it how far their filters are (`peers`).
 
+pub mod authority;
 mod backoff;
 mod cluster;
 pub mod config;
@@ -35,13 +36,17 @@ use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
 };
-use tonic::transport::server::{Server, TcpIncoming};
+use tonic::transport::server::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
-use wakegate_runtime::{Clients, Latch, Readiness, Tasks, admin, clients, listen};
+use wakegate_runtime::{
+    Clients, Latch, Readiness, Tasks, TlsSetting, Transport, admin, clients, listen,
+    tls::TlsArgsError,
+};
 
 pub use self::config::{Args, Config};
 
 use self::{
+    cluster::Speech,
     config::Source,
     eds::Eds,
     index::{Index, Parents, Serving},
@@ -78,7 +83,7 @@ struct Shared {
 /// Runs the control plane until a signal.
 ///
 /// # Errors
-/// There is no source, an address cannot be bound, or a part failed.
+/// There is no source, an address cannot be bound, certificates cannot be used, or a part failed.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let Config {
         source,
@@ -86,6 +91,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         listen,
         admin_listen,
         address_file,
+        tls,
         drain_limit,
     } = config;
     let (grpc, grpc_addr) = listen::bind("gRPC", listen).await?;
@@ -122,23 +128,75 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         parents,
     };
     let publisher = Publisher::new(Index::new(serving), sender, metrics);
-    serve(&shared, grpc, push, first_load).await;
-    let tasks = &shared.tasks;
-    match source {
-        Source::Files { manifests } => start_files(tasks, manifests, publisher),
-        Source::Kubernetes(config) => cluster::start(config, publisher, &shared).await?,
-    }
+    let speech = speech(tls, &shared)?;
+    let first_certificate = readiness.latch("first certificate");
+    let transport = start(source, speech, publisher, &shared).await?;
+    let transport = first(transport, first_certificate);
+    serve(&shared, (grpc, transport), push, first_load).await;
     let debug = debug::router(shared.snapshots.clone(), shared.workers.clone());
     let router = admin::router(registry, readiness).merge(debug);
-    let stop = tasks.shutdown_token();
-    tasks.spawn("admin", async {
+    let stop = shared.tasks.shutdown_token();
+    shared.tasks.spawn("admin", async {
         Ok(admin::serve(admin, router, stop).await?)
     });
     shared.tasks.run(drain_limit).await
 }
 
-/// Serves gRPC, and says that it does once there is a first table.
-async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: Latch) {
+/// Starts to read objects, and whatever becomes of them. What is returned says how gRPC is spoken, once that is known.
+async fn start(
+    source: Source,
+    speech: Speech,
+    publisher: Publisher,
+    shared: &Shared,
+) -> anyhow::Result<watch::Receiver<Option<Transport>>> {
+    match (source, speech) {
+        (Source::Files { manifests }, Speech::Said(transport)) => {
+            start_files(&shared.tasks, manifests, publisher);
+            Ok(transport)
+        }
+        (Source::Files { .. }, Speech::Own(_)) => Err(TlsArgsError::Neither.into()),
+        (Source::Kubernetes(config), speech) => {
+            cluster::start(*config, speech, publisher, shared).await
+        }
+    }
+}
+
+/// What the flags say of TLS.
+fn speech(tls: TlsSetting, shared: &Shared) -> anyhow::Result<Speech> {
+    match tls {
+        TlsSetting::Unsaid { allowed } => Ok(Speech::Own(allowed)),
+        said @ (TlsSetting::PlainText | TlsSetting::Directory { .. }) => {
+            let metrics = shared.metrics.tls.clone();
+            let transport = Transport::of(said, metrics, &shared.tasks)?;
+            Ok(Speech::Said(
+                watch::Sender::new(Some(transport)).subscribe(),
+            ))
+        }
+    }
+}
+
+/// How gRPC is spoken, as soon as that is known; for ever when it never is.
+async fn first(mut transport: watch::Receiver<Option<Transport>>, latch: Latch) -> Transport {
+    let found = transport.wait_for(Option::is_some).await;
+    match found.ok().and_then(|found| found.clone()) {
+        Some(transport) => {
+            latch.release();
+            transport
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Serves gRPC as soon as it is known how, and says that it does once there is a first table.
+async fn serve(
+    shared: &Shared,
+    (listener, transport): (
+        TcpListener,
+        impl Future<Output = Transport> + Send + 'static,
+    ),
+    push: Push,
+    first_load: Latch,
+) {
     let Shared {
         tasks,
         snapshots,
@@ -165,9 +223,11 @@ async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: L
     let server = server
         .add_service(eds.endpoint_service())
         .add_service(eds.aggregated_service());
-    // What is pushed is small and waited for.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    tasks.spawn("gRPC", async {
+    tasks.spawn("gRPC", async move {
+        let Some(transport) = shutdown.run_until_cancelled(transport).await else {
+            return Ok(());
+        };
+        let incoming = transport.incoming(listener);
         let stop = shutdown.clone().cancelled_owned();
         let server = server.serve_with_incoming_shutdown(incoming, stop);
         Ok(clients::serve_until(server, shutdown).await?)

@@ -7,11 +7,15 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use wakegate_runtime::Refusals;
+use wakegate_runtime::{Refusals, TlsMetrics};
 
-use crate::{index::Index, object::Kind, snapshot::Snapshot, writers::WriterMetrics};
+use crate::{
+    authority::AuthorityMetrics, index::Index, object::Kind, snapshot::Snapshot,
+    writers::WriterMetrics,
+};
 
-const REFUSED: &str = "Streams of filters and scalers that were refused or ended, by the reason";
+const REFUSED: &str =
+    "Connections and streams of clients that were refused or ended, by the reason";
 
 /// The metrics of the control plane. A clone is a handle to the same.
 #[derive(Clone, Debug)]
@@ -31,8 +35,12 @@ pub struct Metrics {
     leader: Gauge,
     /// Those of what is written to Kubernetes.
     pub writers: WriterMetrics,
+    /// Those of the own authority.
+    pub authority: AuthorityMetrics,
     /// What of clients was refused.
     pub refusals: Refusals,
+    /// Those of certificates.
+    pub tls: TlsMetrics,
 }
 
 /// What an update brings.
@@ -89,7 +97,9 @@ const RELOAD_BUCKETS: [f64; 8] = [0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.1, 1.0
 impl Metrics {
     /// Adds all metrics to `registry`.
     pub fn register(registry: &mut Registry) -> Self {
-        let mut metrics = Self {
+        let all = registry.sub_registry_with_prefix("wakegate_control_plane");
+        let refusals = Refusals::register(all, REFUSED);
+        let metrics = Self {
             reloads: Counter::default(),
             reload_seconds: Histogram::new(RELOAD_BUCKETS),
             objects: Family::default(),
@@ -103,14 +113,13 @@ impl Metrics {
             eds_responses: Counter::default(),
             eds_refusals: Counter::default(),
             leader: Gauge::default(),
-            writers: WriterMetrics::default(),
-            refusals: Refusals::default(),
+            writers: WriterMetrics::register(all),
+            authority: AuthorityMetrics::register(all),
+            tls: TlsMetrics::register(all, refusals.clone()),
+            refusals,
         };
-        let all = registry.sub_registry_with_prefix("wakegate_control_plane");
         metrics.register_watches(all);
         metrics.register_eds(all);
-        metrics.writers = WriterMetrics::register(all);
-        metrics.refusals = Refusals::register(all, REFUSED);
         all.register(
             "reloads",
             "Times that changes were taken in",

@@ -20,7 +20,7 @@ use futures::stream;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status, Streaming};
-use wakegate_runtime::{Clients, Refusals, clients::Limits, refusals::is_garbage};
+use wakegate_runtime::{Clients, Peer, Refusals, Role, clients::Limits, refusals::is_garbage};
 use wakegate_wire::v1::{self, watch_request};
 
 pub use self::acks::{Acks, Applied};
@@ -110,15 +110,16 @@ impl Push {
         &self,
         request: Request<Streaming<v1::WatchRequest>>,
     ) -> Result<Response<Updates>, Status> {
-        let place = self.shared.clients.admit(request.remote_addr());
+        let peer = Peer::of(&request);
+        let place = self.shared.clients.admit(peer.address());
         let refusals = &self.shared.metrics.refusals;
         let place = place.map_err(|full| refusals.no_place(full))?;
-        let subscription = self.open(request.into_inner()).await;
+        let subscription = self.open(request.into_inner(), &peer).await;
         let subscription = subscription.inspect_err(|status| {
-            // A client that left before it said anything is nobody's mistake.
+            // A client that left before it said anything is nobody's mistake; one that may not ask was counted.
             if matches!(
                 status.code(),
-                Code::Cancelled | Code::Unknown | Code::Unavailable
+                Code::Cancelled | Code::Unknown | Code::Unavailable | Code::PermissionDenied
             ) {
                 return;
             }
@@ -141,7 +142,11 @@ impl Push {
     }
 
     /// Hears who it is.
-    async fn open(&self, mut inbound: Streaming<v1::WatchRequest>) -> Result<Subscription, Status> {
+    async fn open(
+        &self,
+        mut inbound: Streaming<v1::WatchRequest>,
+        peer: &Peer,
+    ) -> Result<Subscription, Status> {
         let first = timeout(HELLO_LIMIT, inbound.message())
             .await
             .map_err(|_| Status::deadline_exceeded("no hello came"))??;
@@ -151,6 +156,10 @@ impl Push {
                 "the first request must be a hello",
             ));
         };
+        peer.require(match hello.role() {
+            v1::Role::Filter => Role::Filter,
+            v1::Role::Scaler => Role::Scaler,
+        })?;
         check(&hello)?;
         let scope = Scope::try_from(&hello).map_err(Status::invalid_argument)?;
         let seat = Seat::take(&self.shared.workers, &hello, &scope);

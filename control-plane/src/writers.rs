@@ -20,7 +20,7 @@ mod notices;
 mod policies;
 mod scaled_objects;
 mod status_writes;
-mod write;
+pub(crate) mod write;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -37,13 +37,13 @@ use self::{
 use crate::{config::Kubernetes, leader::Leadership, push::Acks, snapshot::Snapshot};
 
 /// Under which name fields are ours.
-const FIELD_MANAGER: &str = "wakegate";
+pub(crate) const FIELD_MANAGER: &str = "wakegate";
 
 /// How Events and the status of policies name us.
 const CONTROLLER: &str = "wakegate.dev/control-plane";
 
 /// The label of what is ours, and its value.
-const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "wakegate");
+pub(crate) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "wakegate");
 
 /// A write that takes longer has failed. Admission webhooks get 10 s from the API server, 30 s at most.
 const WRITE_LIMIT: Duration = Duration::from_secs(35);

@@ -8,6 +8,9 @@
 
 #[path = "loopback/acks.rs"]
 mod acks;
+#[expect(dead_code, reason = "the rest is for the tests of the runtime")]
+#[path = "../../runtime/tests/tls/authority.rs"]
+mod authority;
 #[path = "loopback/eds.rs"]
 mod eds;
 #[path = "loopback/harness.rs"]
@@ -16,5 +19,7 @@ mod harness;
 mod peers;
 #[path = "loopback/push.rs"]
 mod push;
+#[path = "loopback/tls.rs"]
+mod tls;
 #[path = "loopback/watching.rs"]
 mod watching;

@@ -11,18 +11,17 @@ mod keda;
 mod kubelet;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use tonic::transport::{Channel, Endpoint};
+use anyhow::Result;
 use wakegate_wire::externalscaler::ScaledObjectRef;
 use wakegate_wire::externalscaler::external_scaler_client::ExternalScalerClient;
 
 use crate::app::AppCommand;
 use crate::background::Background;
 use crate::manifests::{Manifests, NAMESPACE, Service};
+use crate::tls::Link;
 
 use executor::Executor;
 
@@ -73,15 +72,17 @@ impl ScaledObject {
     }
 
     /// The scaler's answers for this object, asked one by one.
-    pub fn contract(&self, scaler: SocketAddr) -> Result<Contract> {
-        Ok(Contract::new(client(scaler)?, self.reference(scaler)))
+    pub fn contract(&self, scaler: impl Into<Link>) -> Result<Contract> {
+        let scaler = scaler.into();
+        let client = ExternalScalerClient::new(scaler.channel()?);
+        Ok(Contract::new(client, self.reference(&scaler)))
     }
 
     /// As KEDA names it in each call. All metadata of the trigger goes along, the scaler's address
     /// included.
-    fn reference(&self, scaler: SocketAddr) -> ScaledObjectRef {
+    fn reference(&self, scaler: &Link) -> ScaledObjectRef {
         let mut metadata = self.trigger.clone();
-        metadata.insert("scalerAddress".to_owned(), scaler.to_string());
+        metadata.insert("scalerAddress".to_owned(), scaler.address().to_string());
         // The trigger is all that a scaler sees of its ScaledObject: those that Wakegate writes repeat
         // the interval there.
         let polling_secs = self.polling_interval.as_secs().max(1);
@@ -97,15 +98,16 @@ impl ScaledObject {
 impl Autoscaler {
     /// Starts a loop for each object; all share one connection, as in KEDA.
     pub fn start(
-        scaler: SocketAddr,
+        scaler: impl Into<Link>,
         manifests: &Manifests,
         objects: Vec<ScaledObject>,
     ) -> Result<Self> {
-        let client = client(scaler)?;
+        let scaler = scaler.into();
+        let client = ExternalScalerClient::new(scaler.channel()?);
         let journal = Journal::default();
         let mut loops = Vec::new();
         for object in objects {
-            let reference = object.reference(scaler);
+            let reference = object.reference(&scaler);
             let journal = journal.of(&object.service.name);
             let executor = Arc::new(Executor::new(object.cooldown, journal.clone()));
             let pods = kubelet::Pods::new(&object, manifests.clone(), journal);
@@ -125,10 +127,4 @@ impl Autoscaler {
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
-}
-
-/// Connects at the first call.
-fn client(scaler: SocketAddr) -> Result<ExternalScalerClient<Channel>> {
-    let endpoint = Endpoint::from_shared(format!("http://{scaler}")).context("make a URI")?;
-    Ok(ExternalScalerClient::new(endpoint.connect_lazy()))
 }

@@ -39,6 +39,17 @@ impl Addresses {
     };
 }
 
+/// What a daemon is told of its connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Security {
+    /// All of them are in plain text.
+    PlainText,
+    /// Mutual TLS with the files of this folder.
+    Tls(PathBuf),
+    /// Nothing: a control plane makes an authority of its own.
+    Unsaid,
+}
+
 /// One daemon, running or not.
 #[derive(Debug)]
 pub struct Daemon {
@@ -46,17 +57,18 @@ pub struct Daemon {
     folder: PathBuf,
     args: Vec<String>,
     environment: Vec<(&'static str, OsString)>,
+    security: Security,
     process: Option<Process>,
     addresses: Addresses,
 }
 
 impl Daemon {
-    /// Starts it on free ports with the flags in `args`.
+    /// Starts it on free ports with the flags in `args`, for connections in plain text.
     pub async fn start(name: &'static str, folder: &Path, args: Vec<String>) -> Result<Self> {
         Self::start_at(Addresses::ANY, name, folder, args).await
     }
 
-    /// Starts it at `addresses` with the flags in `args`.
+    /// Starts it at `addresses` with the flags in `args`, for connections in plain text.
     pub async fn start_at(
         addresses: Addresses,
         name: &'static str,
@@ -68,13 +80,15 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// One that does not run: nobody answers at its addresses until it is started.
+    /// One that does not run: nobody answers at its addresses until it is started. Its connections will be in plain
+    /// text.
     pub fn stopped(name: &'static str, folder: &Path, addresses: Addresses) -> Self {
         Self {
             name,
             folder: folder.to_owned(),
             args: Vec::new(),
             environment: Vec::new(),
+            security: Security::PlainText,
             process: None,
             addresses,
         }
@@ -85,6 +99,13 @@ impl Daemon {
     pub fn with(mut self, args: Vec<String>, environment: Vec<(&'static str, OsString)>) -> Self {
         self.args = args;
         self.environment = environment;
+        self
+    }
+
+    /// Sets how its connections are, for the next start.
+    #[must_use]
+    pub fn secured(mut self, security: Security) -> Self {
+        self.security = security;
         self
     }
 
@@ -102,7 +123,12 @@ impl Daemon {
             format!("--address-file={}", address_file.display()),
         ]);
         let program = programs::ours(self.name)?;
-        let environment = self.environment.clone();
+        let mut environment = self.environment.clone();
+        match &self.security {
+            Security::PlainText => environment.push(("WAKEGATE_PLAIN_TEXT", "true".into())),
+            Security::Tls(folder) => args.push(format!("--tls-dir={}", folder.display())),
+            Security::Unsaid => {}
+        }
         let mut process = Process::start_with(&program, args, environment, &self.log_path())?;
         let text = process.address(&address_file, START_LIMIT).await?;
         self.addresses = serde_json::from_str(&text).context("read a daemon's addresses")?;

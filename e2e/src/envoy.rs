@@ -1,8 +1,10 @@
 //! A real Envoy: its configuration, its process, and what its admin endpoint tells.
 
 mod admin;
+mod clusters;
 mod config;
 mod filter;
+mod tls;
 mod virtual_host;
 
 use std::net::SocketAddr;
@@ -16,8 +18,10 @@ use crate::process::Process;
 use crate::programs;
 
 pub use admin::{Admin, Samples, samples};
-pub use config::{EndpointsFrom, EnvoyConfig};
+pub use clusters::EndpointsFrom;
+pub use config::EnvoyConfig;
 pub use filter::FilterConfig;
+pub use tls::EnvoyTls;
 pub use virtual_host::{EnvoyRoute, VirtualHost};
 
 /// Compiling the filter for three VMs on a busy machine.

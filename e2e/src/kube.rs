@@ -16,5 +16,7 @@ pub use namespace::Namespace;
 pub use node::{Node, NodeConfig};
 pub use proxy::Host;
 pub use scene::{SOON, Scene, Told, WAKE};
-pub use wakegate::{Replica, WAKEGATE_ACCOUNT, WAKEGATE_NAMESPACE, Wakegate, WakegateOptions};
+pub use wakegate::{
+    Certified, Replica, WAKEGATE_ACCOUNT, WAKEGATE_NAMESPACE, Wakegate, WakegateOptions,
+};
 pub use watched::Kind;

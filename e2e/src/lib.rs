@@ -18,13 +18,14 @@ pub mod resources;
 pub mod sample;
 mod stack;
 pub mod stats;
+pub mod tls;
 
 pub use app::{App, AppCommand};
 pub use background::Background;
-pub use daemon::{Addresses, Daemon};
+pub use daemon::{Addresses, Daemon, Security};
 pub use envoy::{
-    Admin, EndpointsFrom, Envoy, EnvoyConfig, EnvoyRoute, FilterConfig, Samples, VirtualHost,
-    samples,
+    Admin, EndpointsFrom, Envoy, EnvoyConfig, EnvoyRoute, EnvoyTls, FilterConfig, Samples,
+    VirtualHost, samples,
 };
 pub use eventually::{eventually, eventually_is, throughout, until};
 pub use manifests::{Manifests, NAMESPACE, SERVICE_PORT, Service};

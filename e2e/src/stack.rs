@@ -16,6 +16,7 @@ use crate::client::{Answer, Version, fetch, get};
 use crate::daemon::Daemon;
 use crate::envoy::{Envoy, EnvoyConfig};
 use crate::manifests::{Manifests, Service};
+use crate::tls::{Certificates, Link, Role};
 
 pub use build::StackBuilder;
 
@@ -31,6 +32,7 @@ pub struct Stack {
     /// The manifests that the control plane reads.
     pub manifests: Manifests,
     envoy_config: EnvoyConfig,
+    certificates: Option<Certificates>,
     folder: Folder,
     is_finished: bool,
 }
@@ -70,6 +72,18 @@ impl Stack {
         &self.envoy_config
     }
 
+    /// What the parts show to each other, in a stack with TLS.
+    pub fn certificates(&self) -> Result<&Certificates> {
+        self.certificates.as_ref().context("a stack with TLS")
+    }
+
+    /// How KEDA reaches the scaler.
+    pub fn keda_link(&self) -> Result<Link> {
+        let address = self.scaler.addresses().grpc;
+        let certificates = self.certificates.as_ref();
+        certificates.map_or(Ok(address.into()), |it| it.link(address, Role::Keda))
+    }
+
     /// Envoy.
     pub fn envoy(&self) -> Result<&Envoy> {
         self.envoy.as_ref().context("Envoy runs")
@@ -97,7 +111,7 @@ impl Stack {
 
     /// An autoscaler for several.
     pub fn autoscale_all(&self, objects: Vec<ScaledObject>) -> Result<Autoscaler> {
-        Autoscaler::start(self.scaler.addresses().grpc, &self.manifests, objects)
+        Autoscaler::start(self.keda_link()?, &self.manifests, objects)
     }
 
     /// Kills Envoy; its requests are lost.

@@ -1,5 +1,5 @@
 //! What a daemon needs and every daemon needs alike: supervised tasks, telemetry, an admin server and
-//! listeners. Knows no routes.
+//! listeners, TLS. Knows no routes.
 //!
 //! A daemon's life: [`LogArgs::init`], bind with [`listen`], write the [`AddressFile`], spawn each part
 //! through [`Tasks`] under a name, and leave the rest to [`Tasks::run`].
@@ -11,6 +11,7 @@ pub mod refusals;
 pub mod sparing;
 pub mod tasks;
 pub mod telemetry;
+pub mod tls;
 
 pub use self::admin::{Latch, Readiness};
 pub use self::clients::{Clients, NoPlace};
@@ -19,3 +20,4 @@ pub use self::refusals::Refusals;
 pub use self::sparing::Sparing;
 pub use self::tasks::{TaskError, Tasks};
 pub use self::telemetry::{LogArgs, TelemetryError};
+pub use self::tls::{Peer, Role, Tls, TlsMetrics, TlsSetting, Transport};

@@ -41,6 +41,14 @@ impl Refusals {
         self.refuse_some(reason, 1, proxy, status.message());
     }
 
+    /// Counts a connection that came to nothing.
+    pub(crate) fn refuse_connection(&self, reason: &'static str, from: &str, error: &str) {
+        self.count(reason, 1);
+        if let Some(left_out) = self.sparing.due(reason) {
+            tracing::warn!(reason, from, error, left_out, "connection refused");
+        }
+    }
+
     /// Counts a client that gets no stream; what it is told.
     pub fn no_place(&self, full: NoPlace) -> Status {
         let reason = match full {
@@ -66,11 +74,15 @@ impl Refusals {
     }
 
     fn refuse_some(&self, reason: &'static str, n: usize, proxy: &str, error: &str) {
-        let counter = self.counters.get_or_create_owned(&Label { reason });
-        counter.inc_by(u64::try_from(n).unwrap_or(u64::MAX));
+        self.count(reason, n);
         if let Some(left_out) = self.sparing.due(reason) {
             tracing::warn!(reason, proxy, error, left_out, "client refused");
         }
+    }
+
+    fn count(&self, reason: &'static str, n: usize) {
+        let counter = self.counters.get_or_create_owned(&Label { reason });
+        counter.inc_by(u64::try_from(n).unwrap_or(u64::MAX));
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use anyhow::ensure;
 use clap::Parser;
 use tonic::transport::Uri;
-use wakegate_runtime::LogArgs;
+use wakegate_runtime::{LogArgs, TlsSetting, tls::TlsArgs};
 
 /// Adds up what all Wakegate filters see, and answers KEDA as an external scaler
 ///
@@ -14,7 +15,7 @@ use wakegate_runtime::LogArgs;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "wakegate-scaler", version)]
 pub struct Args {
-    /// Where the control plane listens, such as `http://control-plane:18000`
+    /// Where the control plane listens, such as `https://control-plane:18000`; http:// with --plain-text
     #[arg(long, env = "WAKEGATE_CONTROL_PLANE", value_name = "URI", value_parser = control_plane)]
     pub control_plane: Uri,
 
@@ -22,7 +23,7 @@ pub struct Args {
     #[arg(long, env = "WAKEGATE_NAME", default_value = "scaler")]
     pub name: String,
 
-    /// Where filters and KEDA reach it: gRPC, without TLS
+    /// Where filters and KEDA reach it: gRPC
     #[arg(
         long,
         env = "WAKEGATE_LISTEN",
@@ -66,6 +67,10 @@ pub struct Args {
     )]
     pub drain_limit_secs: u64,
 
+    /// Who may speak, and how.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+
     /// Logs.
     #[command(flatten)]
     pub log: LogArgs,
@@ -88,13 +93,27 @@ pub struct Config {
     pub settling: Duration,
     /// Whether the metrics of the KEDA HTTP Add-on are served.
     pub http_add_on_metrics: bool,
+    /// Who may speak, and how.
+    pub tls: TlsSetting,
     /// How long a drain may take.
     pub drain_limit: Duration,
 }
 
-impl From<Args> for Config {
-    fn from(args: Args) -> Self {
-        Self {
+impl TryFrom<Args> for Config {
+    type Error = anyhow::Error;
+
+    fn try_from(args: Args) -> anyhow::Result<Self> {
+        let tls = TlsSetting::try_from(args.tls)?.said()?;
+        let (scheme, why) = match tls {
+            TlsSetting::PlainText => ("http", "with --plain-text"),
+            TlsSetting::Directory { .. } | TlsSetting::Unsaid { .. } => ("https", "with TLS"),
+        };
+        let given = &args.control_plane;
+        ensure!(
+            given.scheme_str() == Some(scheme),
+            "--control-plane {given}: {why} it begins with {scheme}://"
+        );
+        Ok(Self {
             control_plane: args.control_plane,
             name: args.name,
             listen: args.listen,
@@ -102,17 +121,20 @@ impl From<Args> for Config {
             address_file: args.address_file,
             settling: Duration::from_secs(args.settling_secs),
             http_add_on_metrics: args.http_add_on_metrics,
+            tls,
             drain_limit: Duration::from_secs(args.drain_limit_secs),
-        }
+        })
     }
 }
 
 fn control_plane(text: &str) -> Result<Uri, String> {
     let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
     match (uri.scheme_str(), uri.host(), uri.port_u16()) {
-        (Some("http"), Some(_), Some(_)) => Ok(uri),
-        (Some("http"), ..) => Err("give host and port, as in http://host:18000".to_owned()),
-        _ => Err("give a URI that starts with http://".to_owned()),
+        (Some("http" | "https"), Some(_), Some(_)) => Ok(uri),
+        (Some("http" | "https"), ..) => {
+            Err("give host and port, as in https://host:18000".to_owned())
+        }
+        _ => Err("give a URI that starts with https:// or http://".to_owned()),
     }
 }
 
@@ -132,11 +154,53 @@ mod tests {
         for wrong in [
             "",
             "control-plane:18000",
-            "https://control-plane:18000",
-            "http://x",
+            "ftp://control-plane:18000",
+            "https://x",
         ] {
             assert!(control_plane(wrong).is_err(), "{wrong}");
         }
         assert!(control_plane("http://[::1]:18000").is_ok());
+        assert!(control_plane("https://control-plane:18000").is_ok());
+    }
+
+    fn config(uri: &str, flags: &[&str]) -> anyhow::Result<Config> {
+        let always = ["wakegate-scaler", "--control-plane", uri];
+        Config::try_from(Args::try_parse_from([&always, flags].concat())?)
+    }
+
+    #[test]
+    fn the_scheme_of_the_control_plane_is_that_of_the_other_flags() {
+        let (plain, tls) = (&["--plain-text"][..], &["--tls-dir", "/certs"][..]);
+        config("http://control-plane:18000", plain).unwrap();
+        config("https://control-plane:18000", tls).unwrap();
+        for (uri, flags, scheme) in [
+            ("https://control-plane:18000", plain, "http"),
+            ("http://control-plane:18000", tls, "https"),
+        ] {
+            let error = config(uri, flags).unwrap_err().to_string();
+            assert!(
+                error.ends_with(&format!("begins with {scheme}://")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn whether_there_is_tls_must_be_said_once() {
+        for (flags, reason) in [
+            (&[][..], "give --tls-dir DIR, or --plain-text"),
+            (
+                &["--plain-text", "--tls-dir", "/certs"],
+                "exclude each other",
+            ),
+            (&["--plain-text", "--tls-allow", "keda=x"], "means nothing"),
+            (
+                &["--tls-dir", "/certs", "--tls-allow", "cook=x"],
+                "is no role",
+            ),
+        ] {
+            let error = config("http://control-plane:18000", flags).unwrap_err();
+            assert!(error.to_string().contains(reason), "{flags:?}: {error}");
+        }
     }
 }

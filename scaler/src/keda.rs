@@ -8,6 +8,7 @@ use futures::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
 use wakegate_core::{BookError, Metric, Reading, Scale};
+use wakegate_runtime::{Peer, Role};
 use wakegate_wire::externalscaler::{
     GetMetricSpecResponse, GetMetricsRequest, GetMetricsResponse, IsActiveResponse, MetricSpec,
     MetricValue, ScaledObjectRef, external_scaler_server::ExternalScaler,
@@ -86,7 +87,8 @@ impl ExternalScaler for Keda {
         &self,
         request: Request<ScaledObjectRef>,
     ) -> Result<Response<IsActiveResponse>, Status> {
-        let reading = self.reading(request.into_inner());
+        let object = from_keda(request)?;
+        let reading = self.reading(object);
         let answer = reading.map(|(result, _)| IsActiveResponse { result });
         self.answer("IsActive", answer)
     }
@@ -95,8 +97,9 @@ impl ExternalScaler for Keda {
         &self,
         request: Request<ScaledObjectRef>,
     ) -> Result<Response<Self::StreamIsActiveStream>, Status> {
+        let object = from_keda(request)?;
         let open = || {
-            let trigger = Trigger::try_from(request.into_inner())?;
+            let trigger = Trigger::try_from(object)?;
             let stream = Activity::open(&self.state, trigger, &self.drain)?;
             Ok(Box::pin(stream) as Answers<IsActiveResponse>)
         };
@@ -107,7 +110,8 @@ impl ExternalScaler for Keda {
         &self,
         request: Request<ScaledObjectRef>,
     ) -> Result<Response<GetMetricSpecResponse>, Status> {
-        let answer = Trigger::try_from(request.into_inner()).map_err(Refusal::from);
+        let object = from_keda(request)?;
+        let answer = Trigger::try_from(object).map_err(Refusal::from);
         let answer = answer.and_then(|trigger| specs(&self.state, &trigger));
         self.answer("GetMetricSpec", answer)
     }
@@ -116,20 +120,28 @@ impl ExternalScaler for Keda {
         &self,
         request: Request<GetMetricsRequest>,
     ) -> Result<Response<GetMetricsResponse>, Status> {
-        self.answer("GetMetrics", self.metrics(request.into_inner()))
+        let asked = from_keda(request)?;
+        self.answer("GetMetrics", self.metrics(asked))
     }
 
     async fn stream_metric_spec(
         &self,
         request: Request<ScaledObjectRef>,
     ) -> Result<Response<Self::StreamMetricSpecStream>, Status> {
+        let object = from_keda(request)?;
         let open = || {
-            let trigger = Trigger::try_from(request.into_inner())?;
+            let trigger = Trigger::try_from(object)?;
             let stream = Specs::open(&self.state, trigger, &self.drain)?;
             Ok(Box::pin(stream) as Answers<GetMetricSpecResponse>)
         };
         self.answer("StreamMetricSpec", open())
     }
+}
+
+/// What KEDA says; nobody else may ask, for what is asked costs something, and the answers tell of all namespaces.
+fn from_keda<T>(request: Request<T>) -> Result<T, Status> {
+    Peer::of(&request).require(Role::Keda)?;
+    Ok(request.into_inner())
 }
 
 impl From<Refusal> for Status {

@@ -22,7 +22,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
 use tokio::time::{MissedTickBehavior, interval};
-use wakegate_runtime::{AddressFile, Clients, Readiness, Tasks, admin, listen};
+use wakegate_runtime::{AddressFile, Clients, Readiness, Tasks, Transport, admin, listen};
 
 use self::{
     metrics::{AddOnMetrics, Metrics},
@@ -58,7 +58,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 /// Binds, and spawns all parts of a scaler. It is ready when the first table came.
 ///
 /// # Errors
-/// An address cannot be bound, or the address file not be written.
+/// An address cannot be bound, the address file not be written, or the certificates not be used.
 pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
     let Config {
         control_plane,
@@ -68,10 +68,12 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
         address_file,
         settling,
         http_add_on_metrics,
+        tls,
         drain_limit: _,
     } = config;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
+    let transport = Transport::of(tls, metrics.tls.clone(), tasks)?;
     let state = State::new(settling, metrics);
     let state = if http_add_on_metrics {
         let state = Arc::new(state.with_add_on());
@@ -90,6 +92,7 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
     }
 
     let shutdown = tasks.shutdown_token();
+    let control_plane = (control_plane, transport.clone());
     let subscriber = Subscriber::new(control_plane, name, Arc::clone(&state), table);
     tasks.spawn("routes", subscriber.run(shutdown.clone()));
     let clients = Clients::new(server::REPORT_STREAMS);
@@ -99,7 +102,12 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
     );
     tasks.spawn(
         "grpc",
-        server::serve(grpc_listener, state, clients, shutdown.clone()),
+        server::serve(
+            transport.incoming(grpc_listener),
+            state,
+            clients,
+            shutdown.clone(),
+        ),
     );
     tasks.spawn("admin", async move {
         let router = admin::router(registry, readiness);

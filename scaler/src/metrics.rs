@@ -15,7 +15,7 @@ use prometheus_client::{
     registry::Registry,
 };
 use tonic::Code;
-use wakegate_runtime::Refusals;
+use wakegate_runtime::{Refusals, TlsMetrics};
 
 pub(crate) use self::add_on::AddOnMetrics;
 
@@ -33,6 +33,7 @@ pub(crate) struct Metrics {
     streams: Family<Rpc, Gauge>,
     wake_seconds: Histogram,
     pub(crate) refusals: Refusals,
+    pub(crate) tls: TlsMetrics,
 }
 
 /// What became of something.
@@ -72,6 +73,7 @@ impl Metrics {
             // 20 µs to 10 s: the aim is 5 ms.
             wake_seconds: Histogram::new(exponential_buckets(0.000_02, 2.0, 20)),
             refusals: Refusals::default(),
+            tls: TlsMetrics::default(),
         };
         let registry = registry.sub_registry_with_prefix("wakegate_scaler");
         let this = metrics.clone();
@@ -115,8 +117,9 @@ impl Metrics {
         );
         metrics.refusals = Refusals::register(
             registry,
-            "Streams and reports that were refused or ended, by the reason",
+            "Connections, streams, calls and reports that were refused or ended, by the reason",
         );
+        metrics.tls = TlsMetrics::register(registry, metrics.refusals.clone());
         metrics
     }
 

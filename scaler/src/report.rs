@@ -9,7 +9,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use wakegate_core::{Instance, LedgerError, Report};
-use wakegate_runtime::{Clients, Refusals, refusals::is_garbage};
+use wakegate_runtime::{Clients, Peer, Refusals, Role, refusals::is_garbage};
 use wakegate_wire::{
     decode_report,
     v1::{ReportRequest, ReportResponse, demand_server::Demand},
@@ -81,7 +81,9 @@ impl Demand for DemandServer {
         &self,
         request: Request<Streaming<ReportRequest>>,
     ) -> Result<Response<Acks>, Status> {
-        let place = self.clients.admit(request.remote_addr());
+        let peer = Peer::of(&request);
+        peer.require(Role::Filter)?;
+        let place = self.clients.admit(peer.address());
         let place = place.map_err(|full| self.state.metrics.refusals.no_place(full))?;
         let heard = Instant::now();
         let mut heartbeat = interval_at(heard + HEARTBEAT, HEARTBEAT);

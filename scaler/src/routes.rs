@@ -12,7 +12,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Endpoint, Uri};
-use wakegate_runtime::Latch;
+use wakegate_runtime::{Latch, Role as Part, Transport};
 use wakegate_wire::v1::{
     Ack, Hello, Role, Update, WatchRequest, routes_client::RoutesClient, watch_request,
     watch_response,
@@ -43,6 +43,7 @@ const PROTOCOL: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct Subscriber {
     uri: Uri,
+    transport: Transport,
     name: String,
     state: Arc<State>,
     /// Closed until the first table.
@@ -54,9 +55,16 @@ pub(crate) struct Subscriber {
 }
 
 impl Subscriber {
-    pub(crate) fn new(uri: Uri, name: String, state: Arc<State>, latch: Latch) -> Self {
+    /// Follows the control plane that is there.
+    pub(crate) fn new(
+        (uri, transport): (Uri, Transport),
+        name: String,
+        state: Arc<State>,
+        latch: Latch,
+    ) -> Self {
         Self {
             uri,
+            transport,
             name,
             state,
             latch: Some(latch),
@@ -92,7 +100,7 @@ impl Subscriber {
         let endpoint = Endpoint::from(self.uri.clone())
             .connect_timeout(SILENCE)
             .tcp_nodelay(true);
-        let channel = endpoint.connect().await.context("connect")?;
+        let channel = self.transport.connect(endpoint, Part::ControlPlane).await?;
         let mut client = RoutesClient::new(channel).max_decoding_message_size(MAX_UPDATE_BYTES);
         let (acks, requests) = mpsc::channel(ACKS);
         acks.send(self.hello()).await.context("say hello")?;

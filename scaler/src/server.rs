@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::transport::Server;
 use wakegate_runtime::{
     Clients,
     clients::{self, Limits},
+    tls::Incoming,
 };
 use wakegate_wire::{
     externalscaler::external_scaler_server::ExternalScalerServer, v1::demand_server,
@@ -40,7 +40,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves until the shutdown; then every stream ends with OK, and so does this.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    incoming: Incoming,
     state: Arc<State>,
     report_clients: Clients,
     shutdown: CancellationToken,
@@ -63,16 +63,13 @@ pub(crate) async fn serve(
         .add_service(keda)
         .add_service(demand)
         .add_service(health_server)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            async move {
-                stop.cancelled().await;
-                // Ends the watches of health too, which would hold the server open.
-                health.clear_service_status("").await;
-                health.clear_service_status(EXTERNAL_SCALER).await;
-                health.clear_service_status(DEMAND).await;
-            },
-        );
+        .serve_with_incoming_shutdown(incoming, async move {
+            stop.cancelled().await;
+            // Ends the watches of health too, which would hold the server open.
+            health.clear_service_status("").await;
+            health.clear_service_status(EXTERNAL_SCALER).await;
+            health.clear_service_status(DEMAND).await;
+        });
     clients::serve_until(server, shutdown)
         .await
         .context("serve gRPC")

@@ -7,6 +7,10 @@ mod add_on;
 #[path = "loopback/add_on_metrics.rs"]
 mod add_on_metrics;
 #[cfg(test)]
+#[expect(dead_code, reason = "the rest is for the tests of the runtime")]
+#[path = "../../runtime/tests/tls/authority.rs"]
+mod authority;
+#[cfg(test)]
 #[path = "loopback/control_plane.rs"]
 mod control_plane;
 #[cfg(test)]
@@ -21,6 +25,9 @@ mod life;
 #[cfg(test)]
 #[path = "loopback/reports.rs"]
 mod reports;
+#[cfg(test)]
+#[path = "loopback/tls.rs"]
+mod tls;
 #[cfg(test)]
 #[path = "loopback/worker.rs"]
 mod worker;

@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
-use wakegate_runtime::LogArgs;
+use wakegate_runtime::{LogArgs, tls::TlsArgs};
+
+use super::{AuthorityArgs, KedaAuthentication};
 
 /// Pushes routes and readiness to Wakegate's filters, workloads to its scalers, endpoints to Envoy.
 ///
@@ -67,6 +69,13 @@ pub struct Args {
         reason = "a doc comment here would become the help text of the command"
     )]
     #[command(flatten)]
+    pub tls: TlsArgs,
+
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would become the help text of the command"
+    )]
+    #[command(flatten)]
     pub log: LogArgs,
 }
 
@@ -105,6 +114,17 @@ pub struct KubernetesArgs {
     )]
     pub polling_interval_secs: u64,
 
+    /// The TriggerAuthentication or ClusterTriggerAuthentication with KEDA's certificate, as it is written into
+    /// ScaledObjects; without TLS there is none
+    #[arg(
+        long,
+        env = "WAKEGATE_KEDA_AUTHENTICATION",
+        value_name = "[KIND/]NAME",
+        default_value = "ClusterTriggerAuthentication/wakegate",
+        conflicts_with = "manifests"
+    )]
+    pub keda_authentication: KedaAuthentication,
+
     /// The namespace of the Lease by which one replica leads
     #[arg(
         long,
@@ -136,4 +156,11 @@ pub struct KubernetesArgs {
         conflicts_with = "manifests"
     )]
     pub explain_after_secs: u64,
+
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would become the help text of the command"
+    )]
+    #[command(flatten)]
+    pub authority: AuthorityArgs,
 }

@@ -10,6 +10,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
+use wakegate_runtime::tls::{Role, Transport};
 use wakegate_wire::v1::{Standings, peers_client::PeersClient};
 
 use super::{HEARTBEAT, SILENCE};
@@ -31,15 +32,23 @@ pub struct Follower {
     workers: Workers,
     /// Where the replica is that leads; none while nobody does, or this one.
     leader: watch::Receiver<Option<String>>,
+    /// How it is spoken to; none while this replica has no certificate yet.
+    transport: watch::Receiver<Option<Transport>>,
 }
 
 impl Follower {
     /// The replica `name`, with its workers.
-    pub fn new(name: String, workers: Workers, leader: watch::Receiver<Option<String>>) -> Self {
+    pub fn new(
+        name: String,
+        workers: Workers,
+        leader: watch::Receiver<Option<String>>,
+        transport: watch::Receiver<Option<Transport>>,
+    ) -> Self {
         Self {
             name,
             workers,
             leader,
+            transport,
         }
     }
 
@@ -54,6 +63,10 @@ impl Follower {
 
     async fn follow(mut self) {
         let mut backoff = Backoff::default();
+        let first = self.transport.wait_for(Option::is_some).await;
+        let Some(transport) = first.ok().and_then(|first| first.clone()) else {
+            return std::future::pending().await;
+        };
         loop {
             let found = self.leader.wait_for(Option::is_some).await;
             let Some(address) = found.ok().and_then(|found| found.clone()) else {
@@ -61,7 +74,7 @@ impl Follower {
                 return std::future::pending().await;
             };
             let error = tokio::select! {
-                outcome = session(&address, &self.name, &self.workers) => outcome.err(),
+                outcome = session(&transport, &address, &self.name, &self.workers) => outcome.err(),
                 Ok(()) = self.leader.changed() => {
                     backoff.reset();
                     continue;
@@ -81,15 +94,21 @@ impl Follower {
 }
 
 /// One stream, to its end.
-async fn session(address: &str, name: &str, workers: &Workers) -> anyhow::Result<()> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).context("its address")?;
+async fn session(
+    transport: &Transport,
+    address: &str,
+    name: &str,
+    workers: &Workers,
+) -> anyhow::Result<()> {
+    let scheme = transport.scheme();
+    let endpoint = Endpoint::from_shared(format!("{scheme}://{address}")).context("its address")?;
     let endpoint = endpoint
         .connect_timeout(SILENCE)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(HEARTBEAT)
         .keep_alive_timeout(SILENCE)
         .keep_alive_while_idle(true);
-    let channel = timeout(SILENCE, endpoint.connect()).await;
+    let channel = timeout(SILENCE, transport.connect(endpoint, Role::ControlPlane)).await;
     let channel = channel.context("no answer")?.context("connect")?;
     tracing::info!(address, "telling the leader how far the filters are");
     let standings = standings(name.to_owned(), workers.clone());

@@ -3,6 +3,7 @@
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
+use wakegate_runtime::{Peer, Role};
 use wakegate_wire::v1::{ShareResponse, Standings, peers_server};
 
 use super::SILENCE;
@@ -36,6 +37,7 @@ impl peers_server::Peers for Peers {
         &self,
         request: Request<Streaming<Standings>>,
     ) -> Result<Response<ShareResponse>, Status> {
+        Peer::of(&request).require(Role::ControlPlane)?;
         let seat = PeerSeat::take(&self.workers).map_err(Status::resource_exhausted)?;
         let all = take_all(&seat, request.into_inner());
         self.shutdown.run_until_cancelled(all).await.transpose()?;

@@ -113,6 +113,7 @@ impl ScaledObjects {
             common: Common {
                 scaler_address: config.scaler_address.as_str().into(),
                 polling_interval: config.polling_interval,
+                authentication: config.keda_authentication.clone(),
             },
             patience: config.explain_after,
             mirror,

@@ -9,7 +9,7 @@ use super::{WRITE_LIMIT, metrics::WriteOutcome};
 
 /// Why a write did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Unwritten {
+pub(crate) enum Unwritten {
     /// Somebody else has a field, or wrote in between.
     Conflict(String),
     /// The API server or a webhook does not want it; its words.
@@ -21,7 +21,7 @@ pub(super) enum Unwritten {
 }
 
 /// Waits for a write, but not for ever.
-pub(super) async fn write<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Unwritten> {
+pub(crate) async fn write<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Unwritten> {
     match timeout(WRITE_LIMIT, call).await {
         Ok(Ok(written)) => Ok(written),
         Ok(Err(kube::Error::Api(status))) => Err(Unwritten::from(&*status)),

@@ -14,7 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Status, Streaming,
-    transport::{Channel, Endpoint, Server, server::TcpIncoming},
+    transport::{Channel, Endpoint, Server},
 };
 use wakegate_control_plane::{
     eds::Eds,
@@ -26,6 +26,7 @@ use wakegate_control_plane::{
     snapshot::Snapshot,
     source::files::Files,
 };
+use wakegate_runtime::Transport;
 use wakegate_wire::v1::{
     self, routes_client::RoutesClient, watch_request::Request, watch_response::Response,
 };
@@ -68,6 +69,11 @@ pub(crate) fn hello() -> v1::Hello {
 impl ControlPlane {
     /// Serves, and has read nothing yet.
     pub(crate) async fn unloaded() -> Self {
+        Self::over(&Transport::PlainText).await
+    }
+
+    /// The same, by way of `transport`.
+    pub(crate) async fn over(transport: &Transport) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (sender, snapshots) = watch::channel(None);
@@ -84,13 +90,14 @@ impl ControlPlane {
         let eds = Eds::new(snapshots.clone(), metrics.clone(), shutdown.clone());
         let mut parts = JoinSet::new();
         let stop = shutdown.clone().cancelled_owned();
+        let incoming = transport.incoming(listener);
         parts.spawn(async move {
             Server::builder()
                 .add_service(push.into_service())
                 .add_service(peers.into_service())
                 .add_service(eds.endpoint_service())
                 .add_service(eds.aggregated_service())
-                .serve_with_incoming_shutdown(TcpIncoming::from(listener), stop)
+                .serve_with_incoming_shutdown(incoming, stop)
                 .await
                 .unwrap();
         });
@@ -164,19 +171,7 @@ impl ControlPlane {
     }
 
     pub(crate) async fn try_watch(&self, first: Request) -> Result<Client, Status> {
-        let (requests, stream) = mpsc::channel(8);
-        requests
-            .send(v1::WatchRequest {
-                request: Some(first),
-            })
-            .await
-            .unwrap();
-        let mut client = RoutesClient::new(self.channel().await);
-        let responses = soon("a stream", client.watch(ReceiverStream::new(stream))).await?;
-        Ok(Client {
-            requests,
-            responses: responses.into_inner(),
-        })
+        Client::open(self.channel().await, first).await
     }
 
     /// Waits until all parts have ended.
@@ -185,6 +180,24 @@ impl ControlPlane {
             while self.parts.join_next().await.is_some() {}
         })
         .await;
+    }
+}
+
+impl Client {
+    pub(crate) async fn open(channel: Channel, first: Request) -> Result<Self, Status> {
+        let (requests, stream) = mpsc::channel(8);
+        requests
+            .send(v1::WatchRequest {
+                request: Some(first),
+            })
+            .await
+            .unwrap();
+        let mut client = RoutesClient::new(channel);
+        let responses = soon("a stream", client.watch(ReceiverStream::new(stream))).await?;
+        Ok(Self {
+            requests,
+            responses: responses.into_inner(),
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use wakegate_control_plane::{peers::Follower, push::Applied};
+use wakegate_runtime::Transport;
 use wakegate_wire::v1::{
     Hello, Scope, ShareResponse, Standing, Standings, peers_client::PeersClient,
 };
@@ -29,6 +30,7 @@ impl Following {
             "follower".to_owned(),
             replica.workers.clone(),
             leader.subscribe(),
+            watch::Sender::new(Some(Transport::PlainText)).subscribe(),
         );
         let mut task = JoinSet::new();
         task.spawn(async {

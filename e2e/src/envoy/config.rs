@@ -7,28 +7,18 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use super::clusters::{self, EndpointsFrom};
 use super::filter::{CONTROL_PLANE, FilterConfig, SCALER};
-use super::virtual_host::{VirtualHost, clusters};
+use super::tls::EnvoyTls;
+use super::virtual_host::{self, VirtualHost};
 use crate::manifests::Service;
+use crate::tls::Role;
 
 const HCM: &str = "type.googleapis.com/envoy.extensions.filters.network.\
                    http_connection_manager.v3.HttpConnectionManager";
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 const FILE_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
-const HTTP_OPTIONS: &str =
-    "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-
-/// Where Envoy learns the endpoints of the apps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EndpointsFrom {
-    /// The control plane's EDS, by differences.
-    Delta,
-    /// The control plane's EDS, state of the world.
-    StateOfTheWorld,
-    /// A file per service that a test writes: an Envoy that learns later than the filter.
-    Files(PathBuf),
-}
 
 /// What makes one Envoy different from another.
 #[derive(Debug, Clone)]
@@ -51,6 +41,8 @@ pub struct EnvoyConfig {
     pub control_planes: Vec<SocketAddr>,
     /// gRPC of the scaler.
     pub scaler: SocketAddr,
+    /// How it speaks to both; `None` is plain text.
+    pub tls: Option<EnvoyTls>,
     /// Ends streams on which nothing happens; must be above the longest hold.
     pub stream_idle_timeout: Duration,
     /// What one connection may buffer; `None` is Envoy's default of 1 MiB.
@@ -69,12 +61,15 @@ pub struct EnvoyConfig {
 impl EnvoyConfig {
     /// The bootstrap as JSON.
     pub fn bootstrap(&self, access_log: &Path) -> Value {
+        let tls = self.tls.as_ref();
+        let socket_to = |role| tls.map(|tls| tls.socket(role));
+        let control_plane = socket_to(Role::ControlPlane);
         let ours = [
-            static_cluster(CONTROL_PLANE, &self.control_planes),
-            static_cluster(SCALER, &[self.scaler]),
+            clusters::of_daemon(CONTROL_PLANE, &self.control_planes, control_plane),
+            clusters::of_daemon(SCALER, &[self.scaler], socket_to(Role::Scaler)),
         ];
-        let apps = clusters(&self.hosts);
-        let apps = apps.into_iter().map(|name| self.app_cluster(name));
+        let apps = virtual_host::clusters(&self.hosts).into_iter();
+        let apps = apps.map(|name| clusters::of_app(name, &self.endpoints));
         let clusters: Vec<_> = ours.into_iter().chain(apps).collect();
         let (listeners, discovery) = match &self.listener_from {
             None => (vec![self.listener(access_log)], json!({})),
@@ -121,8 +116,9 @@ impl EnvoyConfig {
         let EndpointsFrom::Files(folder) = &self.endpoints else {
             bail!("this Envoy gets its endpoints from the control plane");
         };
-        let file = endpoints_file(folder, &service.backend());
-        write_whole(&file, &endpoints_response(service, endpoint).to_string())
+        let file = clusters::endpoints_file(folder, &service.backend());
+        let response = clusters::endpoints_response(service, endpoint);
+        write_whole(&file, &response.to_string())
     }
 
     fn listener(&self, access_log: &Path) -> Value {
@@ -172,107 +168,16 @@ impl EnvoyConfig {
         }
         manager
     }
-
-    fn app_cluster(&self, name: &str) -> Value {
-        let eds_config = match &self.endpoints {
-            EndpointsFrom::Delta => by_grpc("DELTA_GRPC"),
-            EndpointsFrom::StateOfTheWorld => by_grpc("GRPC"),
-            EndpointsFrom::Files(folder) => json!({
-                "resource_api_version": "V3",
-                "path_config_source": { "path": endpoints_file(folder, name) },
-            }),
-        };
-        json!({
-            "name": name,
-            "type": "EDS",
-            // Envoy's default: on a busy machine a worker may not come to its events for a second.
-            "connect_timeout": "5s",
-            "eds_cluster_config": {
-                "service_name": name,
-                "eds_config": eds_config,
-            },
-            "typed_extension_protocol_options": http_options(&json!({
-                // HTTP/2 in, h2c out: gRPC and WebSocket find what they need.
-                "use_downstream_protocol_config": {
-                    "http_protocol_options": {},
-                    "http2_protocol_options": { "max_concurrent_streams": 20_000 },
-                },
-            })),
-        })
-    }
-}
-
-/// The file that EDS by files reads for a cluster.
-fn endpoints_file(folder: &Path, cluster: &str) -> PathBuf {
-    folder.join(format!("{}.json", cluster.replace('/', ".")))
-}
-
-/// One response of EDS, as a file holds it.
-fn endpoints_response(service: &Service, endpoint: Option<SocketAddr>) -> Value {
-    let endpoints: Vec<_> = endpoint
-        .into_iter()
-        .map(
-            |address| json!({ "lb_endpoints": [ { "endpoint": { "address": socket(address) } } ] }),
-        )
-        .collect();
-    json!({ "resources": [ {
-        "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-        "cluster_name": service.backend(),
-        "endpoints": endpoints,
-    } ] })
 }
 
 /// By a rename, which is also what Envoy watches for.
-fn write_whole(file: &Path, text: &str) -> Result<()> {
+pub(super) fn write_whole(file: &Path, text: &str) -> Result<()> {
     let partial = file.with_extension("partial");
     std::fs::write(&partial, text).with_context(|| format!("write {}", partial.display()))?;
     std::fs::rename(&partial, file).with_context(|| format!("put {} in place", file.display()))
 }
 
-fn static_cluster(name: &str, addresses: &[SocketAddr]) -> Value {
-    let addresses = addresses.iter();
-    let endpoints: Vec<_> = addresses
-        .map(|address| json!({ "endpoint": { "address": socket(*address) } }))
-        .collect();
-    json!({
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        "load_assignment": {
-            "cluster_name": name,
-            "endpoints": [ { "lb_endpoints": endpoints } ],
-        },
-        "typed_extension_protocol_options": http_options(&json!({
-            "explicit_http_config": { "http2_protocol_options": {
-                // A peer that vanished without a word is noticed.
-                "connection_keepalive": { "interval": "5s", "timeout": "3s" },
-            } },
-        })),
-    })
-}
-
-fn by_grpc(api_type: &str) -> Value {
-    json!({
-        "resource_api_version": "V3",
-        // A control plane that is away must not keep Envoy from starting for long.
-        "initial_fetch_timeout": "2s",
-        "api_config_source": {
-            "api_type": api_type,
-            "transport_api_version": "V3",
-            "grpc_services": [ { "envoy_grpc": { "cluster_name": CONTROL_PLANE } } ],
-        },
-    })
-}
-
-fn http_options(options: &Value) -> Value {
-    let mut options = options.clone();
-    if let Some(options) = options.as_object_mut() {
-        options.insert("@type".to_owned(), json!(HTTP_OPTIONS));
-    }
-    json!({ "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options })
-}
-
-fn socket(address: SocketAddr) -> Value {
+pub(super) fn socket(address: SocketAddr) -> Value {
     json!({ "socket_address": {
         "address": address.ip().to_string(), "port_value": address.port() } })
 }

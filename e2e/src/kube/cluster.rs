@@ -30,7 +30,7 @@ use super::node::Node;
 
 pub(crate) use self::kubectl::Kubectl;
 pub use self::program::Program;
-pub(crate) use self::running::Running;
+pub(crate) use self::running::{Running, client_of};
 
 /// What a cluster has when it starts.
 #[expect(
@@ -232,7 +232,7 @@ impl Cluster {
     /// A client that is a service account.
     pub async fn client_for(&self, namespace: &str, account: &str) -> Result<Client> {
         let kubeconfig = self.kubeconfig_for(namespace, account).await?;
-        running::client_of(&kubeconfig).await
+        client_of(&kubeconfig).await
     }
 
     /// Runs `work` on the cluster's threads: a process that it starts outlasts the test.

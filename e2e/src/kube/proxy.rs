@@ -105,6 +105,7 @@ pub(super) fn config(
             .map(|replica| replica.addresses().grpc)
             .collect(),
         scaler: wakegate.scaler().addresses().grpc,
+        tls: wakegate.envoy_tls().cloned(),
         stream_idle_timeout: STREAM_IDLE_TIMEOUT,
         buffer_limit: None,
         connection_manager: json!({}),

@@ -1,10 +1,13 @@
 //! Our daemons on a cluster: each with the rights of its own service account, outside of any pod.
 
+mod clients;
+mod options;
+mod secrets;
+
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use tokio::sync::{Mutex, OnceCell};
@@ -13,6 +16,11 @@ use super::cluster::Cluster;
 use super::front;
 use crate::background::Background;
 use crate::daemon::{Addresses, Daemon};
+use crate::envoy::EnvoyTls;
+
+pub use options::{Certified, WakegateOptions};
+
+use clients::Clients;
 
 /// Where Wakegate is installed.
 pub const WAKEGATE_NAMESPACE: &str = "wakegate";
@@ -29,29 +37,8 @@ const LAST_PORT: u16 = 32_700;
 pub struct Wakegate {
     control_planes: Vec<Replica>,
     scaler: Replica,
+    clients: Clients,
     _front: Background,
-}
-
-/// How a Wakegate is started.
-#[derive(Debug, Clone, Copy)]
-pub struct WakegateOptions<'a> {
-    /// Replicas of the control plane.
-    pub n_control_planes: usize,
-    /// The namespaces that it sees; every one where there is none.
-    pub namespaces: &'a [&'a str],
-    /// How often KEDA asks; the scaler's window of activity follows it. None: as Wakegate is installed.
-    pub polling_interval: Option<Duration>,
-}
-
-impl Default for WakegateOptions<'_> {
-    fn default() -> Self {
-        Self {
-            n_control_planes: 1,
-            namespaces: &[],
-            // Tests wait for workloads to sleep.
-            polling_interval: Some(Duration::from_secs(1)),
-        }
-    }
 }
 
 /// One daemon, which lives where the cluster does.
@@ -74,35 +61,27 @@ impl Wakegate {
 
     /// The same with more to say.
     pub async fn start_with(cluster: &Cluster, options: &WakegateOptions<'_>) -> Result<Self> {
-        let kubeconfig = cluster
-            .kubeconfig_for(WAKEGATE_NAMESPACE, WAKEGATE_ACCOUNT)
-            .await
-            .context("be the control plane's service account")?;
         let scaler = own_addresses()?;
-        let mut control_planes: Vec<Replica> = Vec::new();
-        for number in 0..options.n_control_planes {
-            let name = format!("control-plane-{number}");
-            let args = control_plane_args(&name, scaler, options);
-            let environment = vec![("KUBECONFIG", kubeconfig.clone().into_os_string())];
-            let folder = folder(cluster, &name)?;
-            let daemon = Daemon::stopped("wakegate-control-plane", &folder, own_addresses()?);
-            control_planes.push(Replica::new(daemon.with(args, environment)));
-        }
+        let control_planes = control_planes(cluster, options, scaler).await?;
         let service = own_address()?;
         let backends = control_planes.iter().map(|it| it.addresses.grpc).collect();
         let front = front::start(cluster, service, backends).await?;
-        let args = vec![format!("--control-plane=http://{service}")];
-        let folder = folder(cluster, "scaler")?;
-        let daemon = Daemon::stopped("wakegate-scaler", &folder, scaler);
+        // They sign what the others need.
+        for replica in &control_planes {
+            replica.start(cluster).await?;
+        }
+        let clients = Clients::of(cluster, options.certified).await?;
+        let args = vec![format!("--control-plane={}://{service}", clients.scheme())];
+        let daemon = Daemon::stopped("wakegate-scaler", &folder(cluster, "scaler")?, scaler);
+        let daemon = daemon.secured(clients.scaler.clone());
         let scaler = Replica::new(daemon.with(args, Vec::new()));
+        scaler.start(cluster).await?;
         let started = Self {
             control_planes,
             scaler,
+            clients,
             _front: front,
         };
-        for replica in started.all() {
-            replica.start(cluster).await?;
-        }
         for replica in started.all() {
             replica.ready().await?;
         }
@@ -137,6 +116,11 @@ impl Wakegate {
     /// The scaler.
     pub fn scaler(&self) -> &Replica {
         &self.scaler
+    }
+
+    /// How an Envoy speaks to them.
+    pub(super) fn envoy_tls(&self) -> Option<&EnvoyTls> {
+        self.clients.envoy.as_ref()
     }
 
     /// Control planes and scaler.
@@ -227,27 +211,27 @@ impl Replica {
     }
 }
 
-fn control_plane_args(name: &str, scaler: Addresses, options: &WakegateOptions<'_>) -> Vec<String> {
-    let WakegateOptions {
-        n_control_planes: _,
-        namespaces,
-        polling_interval,
-    } = options;
-    let common = [
-        format!("--scaler-address={}", scaler.grpc),
-        "--explain-after-secs=3".to_owned(),
-        format!("--lease-namespace={WAKEGATE_NAMESPACE}"),
-        format!("--identity={name}"),
-    ];
-    let namespaces = namespaces.iter();
-    let namespaces = namespaces.map(|namespace| format!("--namespace={namespace}"));
-    let interval = polling_interval.iter();
-    let interval = interval.map(|it| format!("--polling-interval-secs={}", it.as_secs()));
-    common
-        .into_iter()
-        .chain(namespaces)
-        .chain(interval)
-        .collect()
+/// Those that are to be started.
+async fn control_planes(
+    cluster: &Cluster,
+    options: &WakegateOptions<'_>,
+    scaler: Addresses,
+) -> Result<Vec<Replica>> {
+    let kubeconfig = cluster
+        .kubeconfig_for(WAKEGATE_NAMESPACE, WAKEGATE_ACCOUNT)
+        .await
+        .context("be the control plane's service account")?;
+    let mut replicas = Vec::new();
+    for number in 0..options.n_control_planes {
+        let name = format!("control-plane-{number}");
+        let args = options.control_plane_args(&name, scaler);
+        let environment = vec![("KUBECONFIG", kubeconfig.clone().into_os_string())];
+        let folder = folder(cluster, &name)?;
+        let daemon = Daemon::stopped("wakegate-control-plane", &folder, own_addresses()?);
+        let daemon = daemon.secured(options.certified.control_plane()?);
+        replicas.push(Replica::new(daemon.with(args, environment)));
+    }
+    Ok(replicas)
 }
 
 fn folder(cluster: &Cluster, name: &str) -> Result<PathBuf> {

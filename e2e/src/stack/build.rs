@@ -28,6 +28,7 @@ pub struct StackBuilder {
     scaler: Addresses,
     n_workers: u32,
     has_filter: bool,
+    has_tls: bool,
     daemons: Daemons,
     settings: Value,
     is_discovered: bool,
@@ -64,6 +65,7 @@ impl Default for StackBuilder {
             scaler: Addresses::ANY,
             n_workers: 2,
             has_filter: true,
+            has_tls: false,
             daemons: Daemons::Real,
             settings: json!({}),
             is_discovered: false,
@@ -127,6 +129,13 @@ impl StackBuilder {
     #[must_use]
     pub fn without_filter(mut self) -> Self {
         self.has_filter = false;
+        self
+    }
+
+    /// Mutual TLS on every connection, see `Stack::certificates`; without, all are in plain text.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.has_tls = true;
         self
     }
 

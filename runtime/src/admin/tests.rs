@@ -10,8 +10,12 @@ use tokio::{
 use super::*;
 
 async fn get_text(addr: SocketAddr, path: &str) -> String {
+    ask(addr, "GET", path).await
+}
+
+async fn ask(addr: SocketAddr, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(addr).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).await.unwrap();
@@ -92,4 +96,19 @@ async fn serving_ends_with_the_shutdown() {
     let serving = serve(listener, router, shutdown.clone());
     shutdown.cancel();
     serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn admin_endpoints_are_read_and_nothing_else() {
+    let (addr, _server) = started(Registry::default(), Readiness::default()).await;
+    for path in ["/live", "/ready", "/metrics"] {
+        for method in ["GET", "HEAD"] {
+            let response = ask(addr, method, path).await;
+            assert!(response.starts_with("HTTP/1.1 200"), "{method}: {response}");
+        }
+        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            let response = ask(addr, method, path).await;
+            assert!(response.starts_with("HTTP/1.1 405"), "{method}: {response}");
+        }
+    }
 }

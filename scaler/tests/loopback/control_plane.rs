@@ -7,11 +7,8 @@ use parking_lot::Mutex;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_stream::wrappers::WatchStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{
-    Request, Response, Status, Streaming,
-    transport::{Server, server::TcpIncoming},
-};
-use wakegate_runtime::Tasks;
+use tonic::{Request, Response, Status, Streaming, transport::Server};
+use wakegate_runtime::{Tasks, Transport};
 use wakegate_wire::v1::{
     Ack, Heartbeat, Hello, Update, WatchRequest, WatchResponse, routes_server, watch_request,
     watch_response,
@@ -46,6 +43,14 @@ impl ControlPlane {
     }
 
     pub(crate) async fn start_at(addr: SocketAddr, update: Update) -> Self {
+        Self::start_over(&Transport::PlainText, addr, update).await
+    }
+
+    pub(crate) async fn start_over(
+        transport: &Transport,
+        addr: SocketAddr,
+        update: Update,
+    ) -> Self {
         let listener = TcpListener::bind(addr).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let updates = watch::Sender::new(update);
@@ -60,7 +65,7 @@ impl ControlPlane {
         let serve = Server::builder()
             .add_service(routes_server::RoutesServer::new(routes))
             .serve_with_incoming_shutdown(
-                TcpIncoming::from(listener),
+                transport.incoming(listener),
                 stop.clone().cancelled_owned(),
             );
         tasks.spawn_short("control plane", async move { serve.await.unwrap() });

@@ -7,7 +7,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 use wakegate_core::{Alias, Key, KeyReport, Targets, Workload};
-use wakegate_runtime::Tasks;
+use wakegate_runtime::{Tasks, TlsSetting};
 use wakegate_scaler::{Addresses, Config, start};
 use wakegate_wire::{
     externalscaler::{
@@ -68,19 +68,8 @@ impl Scaler {
     }
 
     async fn start_with(control_plane: SocketAddr, http_add_on_metrics: bool) -> Self {
-        let tasks = Tasks::default();
-        let any = "127.0.0.1:0".parse().unwrap();
-        let config = Config {
-            control_plane: format!("http://{control_plane}").parse().unwrap(),
-            name: "scaler-0".to_owned(),
-            listen: any,
-            admin_listen: any,
-            address_file: None,
-            settling: Duration::ZERO,
-            http_add_on_metrics,
-            drain_limit: DEADLINE,
-        };
-        let addresses = start(config, &tasks).await.unwrap();
+        let uri = format!("http://{control_plane}");
+        let (tasks, addresses) = run(uri, http_add_on_metrics, TlsSetting::PlainText).await;
         let keda = ExternalScalerClient::new(channel(addresses.grpc).await);
         Self {
             tasks,
@@ -137,6 +126,29 @@ impl Scaler {
         worker.report(true, keys).await;
         worker
     }
+}
+
+/// A scaler of which nothing is known but where it listens.
+pub(crate) async fn run(
+    control_plane: String,
+    http_add_on_metrics: bool,
+    tls: TlsSetting,
+) -> (Tasks, Addresses) {
+    let tasks = Tasks::default();
+    let any = "127.0.0.1:0".parse().unwrap();
+    let config = Config {
+        control_plane: control_plane.parse().unwrap(),
+        name: "scaler-0".to_owned(),
+        listen: any,
+        admin_listen: any,
+        address_file: None,
+        settling: Duration::ZERO,
+        http_add_on_metrics,
+        tls,
+        drain_limit: DEADLINE,
+    };
+    let addresses = start(config, &tasks).await.unwrap();
+    (tasks, addresses)
 }
 
 /// The trigger of the workload `web`.

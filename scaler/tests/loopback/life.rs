@@ -1,5 +1,7 @@
 //! Starts, restarts and ends: of the scaler, and of its control plane.
 
+use std::net::SocketAddr;
+
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -13,7 +15,11 @@ use crate::{
 };
 
 pub(crate) async fn get(scaler: &Scaler, path: &str) -> String {
-    let mut stream = TcpStream::connect(scaler.addresses.admin).await.unwrap();
+    page(scaler.addresses.admin, path).await
+}
+
+pub(crate) async fn page(admin: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(admin).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut response = String::new();

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{super::MANAGED_BY, observed::Observed};
 use crate::{
+    config::KedaAuthentication,
     object::Kind,
     wanted::{Owner, Takeover, WantedScaledObject},
 };
@@ -20,6 +21,8 @@ pub(super) struct Common {
     /// Where KEDA finds the scaler.
     pub(super) scaler_address: Arc<str>,
     pub(super) polling_interval: Duration,
+    /// With what KEDA shows who it is.
+    pub(super) authentication: Option<KedaAuthentication>,
 }
 
 /// A ScaledObject as it is to be.
@@ -41,6 +44,14 @@ impl Manifest {
         let owners: Vec<Value> = owners.map(owner_reference).collect();
         let mut labels = wanted.labels.clone();
         labels.insert(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
+        let trigger = match &common.authentication {
+            None => json!({"type": "external-push", "metadata": metadata}),
+            Some(KedaAuthentication { kind, name }) => json!({
+                "type": "external-push",
+                "metadata": metadata,
+                "authenticationRef": {"kind": kind, "name": name},
+            }),
+        };
         let mut manifest = json!({
             "apiVersion": Kind::ScaledObject.api_version(),
             "kind": Kind::ScaledObject.as_str(),
@@ -64,7 +75,7 @@ impl Manifest {
                 "maxReplicaCount": wanted.max_replicas,
                 // Without it a ScaledObject that is deleted at zero leaves its workload there.
                 "advanced": {"restoreToOriginalReplicaCount": true},
-                "triggers": [{"type": "external-push", "metadata": metadata}],
+                "triggers": [trigger],
             },
         });
         let digest = digest(&manifest);
@@ -258,5 +269,25 @@ mod tests {
         let expected =
             json!([{"apiVersion": "v1", "kind": "Service", "name": "web", "uid": "svc-1"}]);
         assert_eq!(*owner, expected);
+    }
+
+    #[test]
+    fn a_trigger_names_with_what_keda_shows_who_it_is() {
+        let plain = Manifest::new(&wanted(), &common());
+        let authentication = Some("wakegate".parse().unwrap());
+        let common = Common {
+            authentication,
+            ..common()
+        };
+        let secured = Manifest::new(&wanted(), &common);
+        assert_eq!(
+            secured.as_value()["spec"]["triggers"][0]["authenticationRef"],
+            json!({"kind": "ClusterTriggerAuthentication", "name": "wakegate"})
+        );
+        let trigger = &plain.as_value()["spec"]["triggers"][0];
+        assert_eq!(trigger.get("authenticationRef"), None);
+        // Neither is taken for the other when TLS comes or goes.
+        assert!(!secured.agrees_with(&observed(&plain, |_| {})));
+        assert!(!plain.agrees_with(&observed(&secured, |_| {})));
     }
 }

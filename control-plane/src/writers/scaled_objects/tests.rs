@@ -46,6 +46,7 @@ pub(super) fn common() -> Common {
     Common {
         scaler_address: "scaler:9090".into(),
         polling_interval: Duration::from_secs(15),
+        authentication: None,
     }
 }
 

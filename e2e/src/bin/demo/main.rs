@@ -182,7 +182,8 @@ fn introduce(demo: &Demo) -> Result<()> {
          control plane           gRPC {}   admin http://{}\n\
          scaler                  gRPC {}   admin http://{}\n\
          manifests and logs      {}\n\
-         All connections are plain text and on this machine only.",
+         All streams are in plain text (WAKEGATE_PLAIN_TEXT) and on this machine only. Elsewhere give each daemon its\n\
+         certificates by --tls-dir, and Envoy and KEDA theirs: envoy-config/plain/README.md shows how.",
         demo.shop.host(),
         demo.burst.host(),
         stack.envoy()?.admin().address(),

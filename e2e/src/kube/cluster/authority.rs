@@ -4,10 +4,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
-};
+use rcgen::KeyPair;
+
+use crate::tls::Authority;
 
 /// The name under which the API server forwards requests to the metrics adapter.
 pub(super) const FRONT_PROXY: &str = "front-proxy";
@@ -26,38 +25,15 @@ const NAMES: [&str; 6] = [
 /// `accounts.pub`.
 pub(super) fn write(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).context("make the folder of certificates")?;
-    let put = |name: &str, text: String| {
-        std::fs::write(folder.join(name), text).with_context(|| format!("write {name}"))
+    let put = |name: &str, bytes: &[u8]| {
+        std::fs::write(folder.join(name), bytes).with_context(|| format!("write {name}"))
     };
-
-    let mut params = CertificateParams::new(Vec::new()).context("describe the authority")?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "wakegate-e2e");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let key = KeyPair::generate().context("make the authority's key")?;
-    let authority = params.self_signed(&key).context("sign the authority")?;
-    put("ca.crt", authority.pem())?;
-    let issuer = Issuer::new(params, key);
-
     let names = NAMES.map(str::to_owned).to_vec();
-    let mut params = CertificateParams::new(names).context("describe the certificate")?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, FRONT_PROXY);
-    params.use_authority_key_identifier_extension = true;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![
-        ExtendedKeyUsagePurpose::ServerAuth,
-        ExtendedKeyUsagePurpose::ClientAuth,
-    ];
-    let key = KeyPair::generate().context("make the certificate's key")?;
-    let certificate = params.signed_by(&key, &issuer).context("sign it")?;
-    put("tls.crt", certificate.pem())?;
-    put("tls.key", key.serialize_pem())?;
-
+    let identity = Authority::new()?.issue_named(names, FRONT_PROXY)?;
+    for (name, bytes) in identity.files() {
+        put(name, bytes)?;
+    }
     let accounts = KeyPair::generate().context("make the service accounts' key")?;
-    put("accounts.key", accounts.serialize_pem())?;
-    put("accounts.pub", accounts.public_key_pem())
+    put("accounts.key", accounts.serialize_pem().as_bytes())?;
+    put("accounts.pub", accounts.public_key_pem().as_bytes())
 }

@@ -206,7 +206,7 @@ impl Running {
 }
 
 /// A client with the credentials of a kubeconfig.
-pub(super) async fn client_of(kubeconfig: &Path) -> Result<Client> {
+pub(crate) async fn client_of(kubeconfig: &Path) -> Result<Client> {
     let config = config_of(kubeconfig).await?;
     Client::try_from(config).context("make a client")
 }

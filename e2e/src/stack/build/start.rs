@@ -7,12 +7,13 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::{Daemons, StackBuilder};
-use crate::daemon::{Addresses, Daemon};
-use crate::envoy::{EndpointsFrom, EnvoyConfig, FilterConfig, VirtualHost};
+use crate::daemon::{Addresses, Daemon, Security};
+use crate::envoy::{EndpointsFrom, EnvoyConfig, EnvoyTls, FilterConfig, VirtualHost};
 use crate::manifests::{Manifests, Service};
 use crate::process::free_address;
 use crate::programs;
 use crate::stack::{Folder, Stack};
+use crate::tls::{Certificates, Role};
 
 impl StackBuilder {
     /// Starts everything; returns when every filter VM has the table.
@@ -37,14 +38,21 @@ impl StackBuilder {
         for (file, text) in &self.files {
             manifests.write(file, text)?;
         }
-        let (control_plane, scaler) = self.start_daemons(&root, &manifests).await?;
-        let envoy_config = self.envoy_config(&root, &control_plane, &scaler)?;
+        let certificates = self
+            .has_tls
+            .then(|| Certificates::in_folder(&root.join("tls")));
+        let certificates = certificates.transpose()?;
+        let secured = Secured(certificates.as_ref());
+        let daemons = self.start_daemons(&root, &manifests, secured).await?;
+        let envoy_config = self.envoy_config(&root, &daemons, secured)?;
+        let (control_plane, scaler) = daemons;
         let mut stack = Stack {
             control_plane,
             scaler,
             envoy: None,
             manifests,
             envoy_config,
+            certificates,
             folder,
             is_finished: false,
         };
@@ -61,7 +69,12 @@ impl StackBuilder {
         Ok(stack)
     }
 
-    async fn start_daemons(&self, root: &Path, manifests: &Manifests) -> Result<(Daemon, Daemon)> {
+    async fn start_daemons(
+        &self,
+        root: &Path,
+        manifests: &Manifests,
+        secured: Secured<'_>,
+    ) -> Result<(Daemon, Daemon)> {
         let elsewhere = match self.daemons {
             Daemons::Real => None,
             Daemons::Peer(grpc) => Some(Addresses {
@@ -80,28 +93,20 @@ impl StackBuilder {
             ));
         }
         let args = vec![format!("--manifests={}", manifests.folder().display())];
-        let control_plane =
-            self.start_daemon(self.control_plane, "wakegate-control-plane", root, args);
-        let control_plane = control_plane.await?;
-        let args = vec![format!(
-            "--control-plane=http://{}",
-            control_plane.addresses().grpc
-        )];
-        let scaler = self.start_daemon(self.scaler, "wakegate-scaler", root, args);
-        let scaler = scaler.await?;
+        let control_plane = Daemon::stopped("wakegate-control-plane", root, self.control_plane);
+        let control_plane = control_plane.secured(secured.daemon(Role::ControlPlane)?);
+        let control_plane = self.start_daemon(control_plane, args).await?;
+        let (scheme, address) = (secured.scheme(), control_plane.addresses().grpc);
+        let args = vec![format!("--control-plane={scheme}://{address}")];
+        let scaler = Daemon::stopped("wakegate-scaler", root, self.scaler);
+        let scaler = scaler.secured(secured.daemon(Role::Scaler)?);
+        let scaler = self.start_daemon(scaler, args).await?;
         control_plane.ready().await?;
         scaler.ready().await?;
         Ok((control_plane, scaler))
     }
 
-    async fn start_daemon(
-        &self,
-        addresses: Addresses,
-        name: &'static str,
-        root: &Path,
-        args: Vec<String>,
-    ) -> Result<Daemon> {
-        let daemon = Daemon::stopped(name, root, addresses);
+    async fn start_daemon(&self, daemon: Daemon, args: Vec<String>) -> Result<Daemon> {
         let mut daemon = daemon.with(args, self.environment.clone());
         daemon.start_again().await?;
         Ok(daemon)
@@ -110,8 +115,8 @@ impl StackBuilder {
     fn envoy_config(
         &self,
         root: &Path,
-        control_plane: &Daemon,
-        scaler: &Daemon,
+        (control_plane, scaler): &(Daemon, Daemon),
+        secured: Secured<'_>,
     ) -> Result<EnvoyConfig> {
         let endpoints = if self.late_endpoints {
             let folder = root.join("envoy-endpoints");
@@ -144,6 +149,7 @@ impl StackBuilder {
             endpoints,
             control_planes: vec![control_plane],
             scaler,
+            tls: secured.envoy()?,
             stream_idle_timeout: self.stream_idle_timeout,
             buffer_limit: self.buffer_limit,
             connection_manager: self.connection_manager.clone(),
@@ -153,6 +159,28 @@ impl StackBuilder {
             drain_time: self.drain_time,
             accepts_connect: self.accepts_connect,
         })
+    }
+}
+
+/// The certificates of a stack that has some.
+#[derive(Debug, Clone, Copy)]
+struct Secured<'a>(Option<&'a Certificates>);
+
+impl Secured<'_> {
+    fn scheme(self) -> &'static str {
+        self.0.map_or("http", |_| "https")
+    }
+
+    fn daemon(self, role: Role) -> Result<Security> {
+        let Some(certificates) = self.0 else {
+            return Ok(Security::PlainText);
+        };
+        Ok(Security::Tls(certificates.folder(role)?.to_owned()))
+    }
+
+    fn envoy(self) -> Result<Option<EnvoyTls>> {
+        let tls = |certificates: &Certificates| EnvoyTls::new(certificates.folder(Role::Filter)?);
+        self.0.map(tls).transpose()
     }
 }
 

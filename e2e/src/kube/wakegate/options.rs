@@ -1,0 +1,88 @@
+//! How a Wakegate is started.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::WAKEGATE_NAMESPACE;
+use crate::daemon::{Addresses, Security};
+use crate::tls::{Certificates, Role};
+
+/// How a Wakegate is started.
+#[derive(Debug, Clone, Copy)]
+pub struct WakegateOptions<'a> {
+    /// Replicas of the control plane.
+    pub n_control_planes: usize,
+    /// The namespaces that it sees; every one where there is none.
+    pub namespaces: &'a [&'a str],
+    /// How often KEDA asks; the scaler's window of activity follows it. None: as Wakegate is installed.
+    pub polling_interval: Option<Duration>,
+    /// Who makes the certificates.
+    pub certified: Certified<'a>,
+    /// More flags of the control planes.
+    pub flags: &'a [&'a str],
+}
+
+/// Who makes the certificates of mutual TLS.
+#[derive(Debug, Clone, Copy)]
+pub enum Certified<'a> {
+    /// Nobody: everything is in plain text.
+    PlainText,
+    /// The test.
+    Files(&'a Certificates),
+    /// The control plane itself.
+    ByWakegate,
+}
+
+impl Default for WakegateOptions<'_> {
+    fn default() -> Self {
+        Self {
+            n_control_planes: 1,
+            namespaces: &[],
+            // Tests wait for workloads to sleep.
+            polling_interval: Some(Duration::from_secs(1)),
+            certified: Certified::PlainText,
+            flags: &[],
+        }
+    }
+}
+
+impl WakegateOptions<'_> {
+    /// The flags of a control plane.
+    pub(super) fn control_plane_args(&self, name: &str, scaler: Addresses) -> Vec<String> {
+        let Self {
+            n_control_planes: _,
+            namespaces,
+            polling_interval,
+            certified: _,
+            flags,
+        } = self;
+        let common = [
+            format!("--scaler-address={}", scaler.grpc),
+            "--explain-after-secs=3".to_owned(),
+            format!("--lease-namespace={WAKEGATE_NAMESPACE}"),
+            format!("--identity={name}"),
+        ];
+        let namespaces = namespaces.iter();
+        let namespaces = namespaces.map(|namespace| format!("--namespace={namespace}"));
+        let interval = polling_interval.iter();
+        let interval = interval.map(|it| format!("--polling-interval-secs={}", it.as_secs()));
+        common
+            .into_iter()
+            .chain(namespaces)
+            .chain(interval)
+            .chain(flags.iter().map(|flag| (*flag).to_owned()))
+            .collect()
+    }
+}
+
+impl Certified<'_> {
+    /// How a control plane speaks.
+    pub(super) fn control_plane(self) -> Result<Security> {
+        match self {
+            Self::PlainText => Ok(Security::PlainText),
+            Self::Files(files) => Ok(Security::Tls(files.folder(Role::ControlPlane)?.to_owned())),
+            Self::ByWakegate => Ok(Security::Unsaid),
+        }
+    }
+}
