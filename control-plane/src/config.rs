@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use wakegate_runtime::AddressFile;
+use wakegate_runtime::{AddressFile, StreamArgs};
 
 pub use self::args::{Args, KubernetesArgs};
 
@@ -28,6 +28,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// The file that is told both addresses.
     pub address_file: Option<AddressFile>,
+    /// How old streams get, and what comes before a drain.
+    pub streams: StreamArgs,
     /// The longest that a drain takes.
     pub drain_limit: Duration,
 }
@@ -77,6 +79,7 @@ impl TryFrom<Args> for Config {
             listen,
             admin_listen,
             address_file,
+            streams,
             drain_limit_secs,
             log: _,
         } = args;
@@ -91,6 +94,7 @@ impl TryFrom<Args> for Config {
             listen,
             admin_listen,
             address_file: address_file.map(AddressFile::new),
+            streams,
             drain_limit: Duration::from_secs(drain_limit_secs),
         })
     }

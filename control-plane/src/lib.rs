@@ -36,8 +36,9 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 use tonic::transport::server::{Server, TcpIncoming};
-use tonic_health::{ServingStatus, server::HealthReporter};
-use wakegate_runtime::{Clients, Latch, Readiness, Tasks, admin, clients, listen};
+use wakegate_runtime::{
+    Clients, Latch, Readiness, StreamAge, Tasks, admin, clients, health, listen,
+};
 
 pub use self::config::{Args, Config};
 
@@ -71,6 +72,8 @@ struct Shared {
     workers: Workers,
     acks: Acks,
     metrics: Metrics,
+    readiness: Readiness,
+    stream_age: StreamAge,
     /// Where gRPC is served.
     grpc: SocketAddr,
 }
@@ -86,6 +89,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         listen,
         admin_listen,
         address_file,
+        streams,
         drain_limit,
     } = config;
     let (grpc, grpc_addr) = listen::bind("gRPC", listen).await?;
@@ -93,11 +97,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (sender, snapshots) = watch::channel(None);
-    let (tasks, workers) = (Tasks::default(), Workers::default());
+    let tasks = Tasks::with_drain_delay(streams.drain_delay());
+    let (workers, stream_age) = (Workers::default(), streams.age());
     let push = Push::new(
         snapshots.clone(),
         workers.clone(),
         metrics.clone(),
+        stream_age,
         tasks.shutdown_token(),
     );
     let shared = Shared {
@@ -106,17 +112,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         workers,
         acks: push.acks(),
         metrics: metrics.clone(),
+        readiness: Readiness::default(),
+        stream_age,
         grpc: grpc_addr,
     };
     if let Some(file) = address_file {
         file.write(shared.grpc, admin_addr)?;
     }
-    let readiness = Readiness::default();
     let (first_load, parents) = match &source {
         Source::Files { .. } => ("first load of the manifests", Parents::IfAnyGateway),
         Source::Kubernetes(_) => ("first sync with the API server", Parents::Checked),
     };
-    let first_load = readiness.latch(first_load);
+    let first_load = shared.readiness.latch(first_load);
     let serving = Serving {
         gateway_classes,
         parents,
@@ -129,7 +136,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Source::Kubernetes(config) => cluster::start(config, publisher, &shared).await?,
     }
     let debug = debug::router(shared.snapshots.clone(), shared.workers.clone());
-    let router = admin::router(registry, readiness).merge(debug);
+    let router = admin::router(registry, shared.readiness.clone()).merge(debug);
     let stop = tasks.shutdown_token();
     tasks.spawn("admin", async {
         Ok(admin::serve(admin, router, stop).await?)
@@ -145,14 +152,19 @@ async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: L
         workers,
         acks: _,
         metrics,
+        readiness,
+        stream_age,
         grpc: _,
     } = shared;
     let shutdown = tasks.shutdown_token();
-    let eds = Eds::new(snapshots.clone(), metrics.clone(), shutdown.clone());
+    let eds = Eds::new(
+        snapshots.clone(),
+        metrics.clone(),
+        *stream_age,
+        shutdown.clone(),
+    );
     let (health, health_service) = tonic_health::server::health_reporter();
-    health
-        .set_service_status("", ServingStatus::NotServing)
-        .await;
+    health::follow(tasks, readiness, health, &[""]).await;
     let server = server().add_service(health_service);
     tasks.spawn(
         "unread",
@@ -172,7 +184,7 @@ async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: L
         let server = server.serve_with_incoming_shutdown(incoming, stop);
         Ok(clients::serve_until(server, shutdown).await?)
     });
-    tasks.spawn_short("readiness", ready(snapshots.clone(), first_load, health));
+    tasks.spawn_short("readiness", ready(snapshots.clone(), first_load));
 }
 
 /// Ends the streams that nobody reads.
@@ -204,11 +216,9 @@ fn start_files(tasks: &Tasks, manifests: PathBuf, publisher: Publisher) {
 async fn ready(
     mut snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
     first_load: Latch,
-    health: HealthReporter,
 ) {
     if snapshots.wait_for(Option::is_some).await.is_ok() {
         first_load.release();
-        health.set_service_status("", ServingStatus::Serving).await;
     }
 }
 

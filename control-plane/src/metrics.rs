@@ -1,5 +1,7 @@
 //! Every metric of the control plane, with its labels and help text.
 
+mod streams;
+
 use std::{fmt, sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
@@ -11,6 +13,8 @@ use wakegate_runtime::Refusals;
 
 use crate::{index::Index, object::Kind, snapshot::Snapshot, writers::WriterMetrics};
 
+pub(crate) use self::streams::{OpenStream, StreamMetrics};
+
 const REFUSED: &str = "Streams of filters and scalers that were refused or ended, by the reason";
 
 /// The metrics of the control plane. A clone is a handle to the same.
@@ -21,6 +25,7 @@ pub struct Metrics {
     objects: Family<KindLabel, Gauge>,
     watch_restarts: Family<KindLabel, Counter>,
     watch_errors: Family<KindLabel, Counter>,
+    out_of_reach: Family<NameLabel, Gauge>,
     entities: Family<EntityLabel, Gauge>,
     ready_backends: Gauge,
     findings: Gauge,
@@ -29,6 +34,8 @@ pub struct Metrics {
     eds_responses: Counter,
     eds_refusals: Counter,
     leader: Gauge,
+    /// The streams that are open.
+    pub(crate) streams: StreamMetrics,
     /// Those of what is written to Kubernetes.
     pub writers: WriterMetrics,
     /// What of clients was refused.
@@ -69,6 +76,11 @@ struct KindLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NameLabel {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EntityLabel {
     kind: EntityKind,
 }
@@ -95,6 +107,7 @@ impl Metrics {
             objects: Family::default(),
             watch_restarts: Family::default(),
             watch_errors: Family::default(),
+            out_of_reach: Family::default(),
             entities: Family::default(),
             ready_backends: Gauge::default(),
             findings: Gauge::default(),
@@ -103,12 +116,14 @@ impl Metrics {
             eds_responses: Counter::default(),
             eds_refusals: Counter::default(),
             leader: Gauge::default(),
+            streams: StreamMetrics::default(),
             writers: WriterMetrics::default(),
             refusals: Refusals::default(),
         };
         let all = registry.sub_registry_with_prefix("wakegate_control_plane");
         metrics.register_watches(all);
         metrics.register_eds(all);
+        metrics.streams = StreamMetrics::register(all);
         metrics.writers = WriterMetrics::register(all);
         metrics.refusals = Refusals::register(all, REFUSED);
         all.register(
@@ -174,6 +189,12 @@ impl Metrics {
             "Times that a list or watch failed or was cut",
             watch_errors,
         );
+        let out_of_reach = self.out_of_reach.clone();
+        all.register(
+            "out_of_reach",
+            "Whether a kind, or the Lease, cannot be read for so long that this replica is not ready",
+            out_of_reach,
+        );
     }
 
     /// Changes were taken in and made a table, or none that differs.
@@ -206,6 +227,12 @@ impl Metrics {
     /// A list or a watch failed, or was cut.
     pub fn watch_failed(&self, kind: Kind) {
         self.watch_errors.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// A kind, or the Lease, cannot be read for long, or can be again.
+    pub(crate) fn out_of_reach(&self, kind: &'static str, is_lost: bool) {
+        let of_kind = self.out_of_reach.get_or_create_owned(&NameLabel { kind });
+        of_kind.set(i64::from(is_lost));
     }
 
     /// An update began to be sent.

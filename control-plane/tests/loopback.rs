@@ -16,5 +16,7 @@ mod harness;
 mod peers;
 #[path = "loopback/push.rs"]
 mod push;
+#[path = "loopback/spread.rs"]
+mod spread;
 #[path = "loopback/watching.rs"]
 mod watching;

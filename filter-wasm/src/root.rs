@@ -9,7 +9,7 @@ use crate::{
     abi::LogLevel,
     host,
     shared::Shared,
-    streams::{News, RoutesStream},
+    streams::{End, News, RoutesStream},
     table_store::{self, TableStore},
 };
 
@@ -155,18 +155,18 @@ impl Root {
         shared.act();
     }
 
-    pub(crate) fn on_grpc_close(&mut self, token: u32) {
+    pub(crate) fn on_grpc_close(&mut self, token: u32, status: u32) {
         // Envoy keeps its side of a stream that the peer ended until it is cancelled here, and would
         // reset it once more, long freed, when this root goes.
         host::cancel_stream(token);
         let Some(shared) = self.shared.clone() else {
             return;
         };
-        let now = shared.now();
+        let (now, end) = (shared.now(), End::from(status));
         if shared.demand.is(token) {
-            shared.demand.closed(now, &shared);
+            shared.demand.closed(now, end, &shared);
         } else if let Some(life) = self.life.as_mut().filter(|life| life.routes.is(token)) {
-            life.routes.closed(now);
+            life.routes.closed(now, end);
         }
         self.poll_streams();
     }

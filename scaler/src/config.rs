@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
 use tonic::transport::Uri;
-use wakegate_runtime::LogArgs;
+use wakegate_runtime::{LogArgs, StreamArgs};
 
 /// Adds up what all Wakegate filters see, and answers KEDA as an external scaler
 ///
@@ -57,6 +57,10 @@ pub struct Args {
     #[arg(long, env = "WAKEGATE_HTTP_ADD_ON_METRICS")]
     pub http_add_on_metrics: bool,
 
+    /// Streams.
+    #[command(flatten)]
+    pub streams: StreamArgs,
+
     /// Seconds that streams get to end when the scaler is told to stop
     #[arg(
         long,
@@ -88,6 +92,8 @@ pub struct Config {
     pub settling: Duration,
     /// Whether the metrics of the KEDA HTTP Add-on are served.
     pub http_add_on_metrics: bool,
+    /// How old streams get, and what comes before a drain.
+    pub streams: StreamArgs,
     /// How long a drain may take.
     pub drain_limit: Duration,
 }
@@ -102,6 +108,7 @@ impl From<Args> for Config {
             address_file: args.address_file,
             settling: Duration::from_secs(args.settling_secs),
             http_add_on_metrics: args.http_add_on_metrics,
+            streams: args.streams,
             drain_limit: Duration::from_secs(args.drain_limit_secs),
         }
     }

@@ -26,6 +26,7 @@ use wakegate_runtime::{AddressFile, Clients, Readiness, Tasks, admin, listen};
 
 use self::{
     metrics::{AddOnMetrics, Metrics},
+    report::DemandServer,
     routes::Subscriber,
     state::State,
 };
@@ -50,7 +51,7 @@ pub struct Addresses {
 /// An address cannot be bound, a part failed, or streams did not end in time.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let drain_limit = config.drain_limit;
-    let tasks = Tasks::default();
+    let tasks = Tasks::with_drain_delay(config.streams.drain_delay());
     start(config, &tasks).await?;
     tasks.run(drain_limit).await
 }
@@ -68,6 +69,7 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
         address_file,
         settling,
         http_add_on_metrics,
+        streams,
         drain_limit: _,
     } = config;
     let mut registry = Registry::default();
@@ -97,9 +99,11 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
         "tick",
         tick(Arc::clone(&state), clients.clone(), shutdown.clone()),
     );
+    let demand = DemandServer::new(state.clone(), clients, streams.age(), shutdown.clone());
+    let health = server::health(tasks, &readiness).await;
     tasks.spawn(
         "grpc",
-        server::serve(grpc_listener, state, clients, shutdown.clone()),
+        server::serve(grpc_listener, state, demand, health, shutdown.clone()),
     );
     tasks.spawn("admin", async move {
         let router = admin::router(registry, readiness);

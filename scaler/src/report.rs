@@ -9,7 +9,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use wakegate_core::{Instance, LedgerError, Report};
-use wakegate_runtime::{Clients, Refusals, refusals::is_garbage};
+use wakegate_runtime::{Clients, Refusals, StreamAge, StreamEnd, refusals::is_garbage};
 use wakegate_wire::{
     decode_report,
     v1::{ReportRequest, ReportResponse, demand_server::Demand},
@@ -43,6 +43,7 @@ pub(crate) struct DemandServer {
     state: Arc<State>,
     clients: Clients,
     speakers: Arc<Speakers>,
+    stream_age: StreamAge,
     drain: CancellationToken,
 }
 
@@ -58,15 +59,24 @@ struct Session {
     heard: Instant,
     acked: u64,
     heartbeat: Interval,
+    /// When the worker is to look for a replica anew.
+    end: StreamEnd,
     is_over: bool,
     _open: OpenStream,
 }
 
 impl DemandServer {
-    pub(crate) fn new(state: Arc<State>, clients: Clients, drain: CancellationToken) -> Self {
+    /// Its streams get as old as `stream_age` says.
+    pub(crate) fn new(
+        state: Arc<State>,
+        clients: Clients,
+        stream_age: StreamAge,
+        drain: CancellationToken,
+    ) -> Self {
         Self {
             state,
             clients,
+            stream_age,
             speakers: Arc::default(),
             drain,
         }
@@ -95,6 +105,7 @@ impl Demand for DemandServer {
             heard,
             acked: 0,
             heartbeat,
+            end: self.stream_age.some_end(),
             is_over: false,
             _open: self.state.metrics.stream("Report"),
         };
@@ -112,6 +123,7 @@ impl Session {
         let drain = self.drain.clone();
         tokio::select! {
             () = drain.cancelled() => None,
+            () = self.end.due() => None,
             report = self.reports.next() => {
                 self.heard = Instant::now();
                 let answer = match report? {

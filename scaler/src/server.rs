@@ -6,9 +6,11 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, server::TcpIncoming};
+use tonic_health::pb::health_server::{Health, HealthServer};
 use wakegate_runtime::{
-    Clients,
+    Readiness, Tasks,
     clients::{self, Limits},
+    health,
 };
 use wakegate_wire::{
     externalscaler::external_scaler_server::ExternalScalerServer, v1::demand_server,
@@ -42,19 +44,14 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) async fn serve(
     listener: TcpListener,
     state: Arc<State>,
-    report_clients: Clients,
+    demand: DemandServer,
+    health: HealthServer<impl Health>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let keda = Keda::new(Arc::clone(&state), shutdown.clone());
+    let keda = Keda::new(state, shutdown.clone());
     let keda = ExternalScalerServer::new(keda).max_decoding_message_size(MAX_TRIGGER_BYTES);
-    let demand = DemandServer::new(state, report_clients, shutdown.clone());
     let demand =
         demand_server::DemandServer::new(demand).max_decoding_message_size(MAX_REPORT_BYTES);
-    let (mut health, health_server) = tonic_health::server::health_reporter();
-    health.set_serving::<ExternalScalerServer<Keda>>().await;
-    health
-        .set_serving::<demand_server::DemandServer<DemandServer>>()
-        .await;
     let stop = shutdown.clone();
     let server = Server::builder()
         .max_concurrent_streams(Some(MAX_STREAMS))
@@ -62,20 +59,21 @@ pub(crate) async fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(keda)
         .add_service(demand)
-        .add_service(health_server)
+        .add_service(health)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
-            async move {
-                stop.cancelled().await;
-                // Ends the watches of health too, which would hold the server open.
-                health.clear_service_status("").await;
-                health.clear_service_status(EXTERNAL_SCALER).await;
-                health.clear_service_status(DEMAND).await;
-            },
+            stop.cancelled_owned(),
         );
     clients::serve_until(server, shutdown)
         .await
         .context("serve gRPC")
+}
+
+/// Health, which says what readiness says.
+pub(crate) async fn health(tasks: &Tasks, readiness: &Readiness) -> HealthServer<impl Health> {
+    let (health, server) = tonic_health::server::health_reporter();
+    health::follow(tasks, readiness, health, &["", EXTERNAL_SCALER, DEMAND]).await;
+    server
 }
 
 const EXTERNAL_SCALER: &str = <ExternalScalerServer<Keda> as tonic::server::NamedService>::NAME;

@@ -7,7 +7,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 use wakegate_core::{Alias, Key, KeyReport, Targets, Workload};
-use wakegate_runtime::Tasks;
+use wakegate_runtime::{StreamArgs, Tasks};
 use wakegate_scaler::{Addresses, Config, start};
 use wakegate_wire::{
     externalscaler::{
@@ -68,6 +68,19 @@ impl Scaler {
     }
 
     async fn start_with(control_plane: SocketAddr, http_add_on_metrics: bool) -> Self {
+        let streams = StreamArgs {
+            max_stream_age_secs: 0,
+            drain_delay_secs: 0,
+        };
+        Self::start_as(control_plane, http_add_on_metrics, streams).await
+    }
+
+    /// One whose streams age or that drains with a delay.
+    pub(crate) async fn start_as(
+        control_plane: SocketAddr,
+        http_add_on_metrics: bool,
+        streams: StreamArgs,
+    ) -> Self {
         let tasks = Tasks::default();
         let any = "127.0.0.1:0".parse().unwrap();
         let config = Config {
@@ -78,6 +91,7 @@ impl Scaler {
             address_file: None,
             settling: Duration::ZERO,
             http_add_on_metrics,
+            streams,
             drain_limit: DEADLINE,
         };
         let addresses = start(config, &tasks).await.unwrap();
