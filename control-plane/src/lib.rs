@@ -165,7 +165,7 @@ async fn serve(shared: &Shared, listener: TcpListener, push: Push, first_load: L
     );
     let (health, health_service) = tonic_health::server::health_reporter();
     health::follow(tasks, readiness, health, &[""]).await;
-    let server = server().add_service(health_service);
+    let server = server(*stream_age).add_service(health_service);
     tasks.spawn(
         "unread",
         end_unread(push.clients(), metrics.clone(), shutdown.clone()),
@@ -213,18 +213,19 @@ fn start_files(tasks: &Tasks, manifests: PathBuf, publisher: Publisher) {
 }
 
 /// Says so everywhere when there is a first table.
-async fn ready(
-    mut snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
-    first_load: Latch,
-) {
+async fn ready(mut snapshots: watch::Receiver<Option<Arc<Snapshot>>>, first_load: Latch) {
     if snapshots.wait_for(Option::is_some).await.is_ok() {
         first_load.release();
     }
 }
 
 /// A server that takes many streams, and notices a peer that is gone.
-fn server() -> Server {
-    Server::builder()
+fn server(stream_age: StreamAge) -> Server {
+    let server = match stream_age.of_connections() {
+        Some(age) => Server::builder().max_connection_age(age),
+        None => Server::builder(),
+    };
+    server
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_concurrent_streams(Some(MAX_STREAMS))

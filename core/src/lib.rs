@@ -18,6 +18,7 @@ mod policy;
 mod regex;
 mod report;
 mod reporter;
+mod roll;
 mod route;
 mod scale;
 mod table;
@@ -38,6 +39,7 @@ pub use self::policy::{
 pub use self::regex::{Regex, RegexError};
 pub use self::report::{Instance, KeyReport, Report};
 pub use self::reporter::Reporter;
+pub use self::roll::sign_roll;
 pub use self::route::{
     HeaderMatch, HostMatch, PathMatch, QueryMatch, Route, RouteId, Target, ValueMatch,
 };

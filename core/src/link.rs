@@ -206,7 +206,11 @@ mod tests {
             link.ended_well(Duration::ZERO);
             assert_eq!(link.n_failures, n + 1);
         }
-        assert_eq!(link.poll(LONGEST_PAUSE / 4), None, "it is not asked in a hurry");
+        assert_eq!(
+            link.poll(LONGEST_PAUSE / 4),
+            None,
+            "it is not asked in a hurry"
+        );
     }
 
     #[test]

@@ -140,6 +140,11 @@ impl Daemon {
         self.process.as_ref().context("it runs")?.signal(signal)
     }
 
+    /// Tells it to end with SIGTERM, and waits for nothing; `terminate` does.
+    pub fn ask_to_end(&self) -> Result<()> {
+        self.signal(Signal::TERM)
+    }
+
     /// Ends it with SIGTERM; an error when it does not end well and in time.
     pub async fn terminate(&mut self) -> Result<()> {
         let process = self.process.take().context("it runs")?;

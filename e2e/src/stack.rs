@@ -2,6 +2,7 @@
 //! Every test has its own, in a folder of its own, on ports of its own.
 
 mod build;
+mod replicas;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::envoy::{Envoy, EnvoyConfig};
 use crate::manifests::{Manifests, Service};
 
 pub use build::StackBuilder;
+pub use replicas::Replicas;
 
 /// The running stack. Without `finish`, its drop prints the logs: the test has failed.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Stack {
     pub control_plane: Daemon,
     /// The scaler; not running in a stack without one.
     pub scaler: Daemon,
+    /// The other replicas of both.
+    pub replicas: Replicas,
     /// Envoy, until it was killed.
     pub envoy: Option<Envoy>,
     /// The manifests that the control plane reads.
@@ -97,7 +101,7 @@ impl Stack {
 
     /// An autoscaler for several.
     pub fn autoscale_all(&self, objects: Vec<ScaledObject>) -> Result<Autoscaler> {
-        Autoscaler::start(self.scaler.addresses().grpc, &self.manifests, objects)
+        Autoscaler::start(self.scaler_address(), &self.manifests, objects)
     }
 
     /// Kills Envoy; its requests are lost.
@@ -144,6 +148,9 @@ impl Stack {
     pub fn is_well(&mut self) -> Result<()> {
         self.control_plane.is_well()?;
         self.scaler.is_well()?;
+        for daemon in self.replicas.all() {
+            daemon.is_well()?;
+        }
         self.envoy.as_ref().map_or(Ok(()), Envoy::is_well)
     }
 
@@ -153,7 +160,8 @@ impl Stack {
         if let Some(envoy) = self.envoy.take() {
             envoy.terminate(Duration::from_secs(10)).await?;
         }
-        for daemon in [&mut self.scaler, &mut self.control_plane] {
+        let firsts = [&mut self.scaler, &mut self.control_plane];
+        for daemon in self.replicas.all().chain(firsts) {
             if daemon.is_running() {
                 daemon.terminate().await?;
             }

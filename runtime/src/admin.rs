@@ -48,9 +48,7 @@ pub async fn serve(
 fn ready(readiness: &Readiness) -> Response {
     match readiness.missing() {
         None => "ready\n".into_response(),
-        Some(missing) => {
-            (StatusCode::SERVICE_UNAVAILABLE, format!("{missing}\n")).into_response()
-        }
+        Some(missing) => (StatusCode::SERVICE_UNAVAILABLE, format!("{missing}\n")).into_response(),
     }
 }
 

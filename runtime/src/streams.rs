@@ -63,11 +63,20 @@ impl StreamAge {
 
     /// The end of a stream that begins now. `share`, from 0 to 1, is by chance.
     pub fn end(self, now: Instant, share: f64) -> StreamEnd {
-        let age = self.mean.map(|mean| mean.mul_f64((2.0 + 2.0 * share) / 3.0));
+        let age = self
+            .mean
+            .map(|mean| mean.mul_f64((2.0 + 2.0 * share) / 3.0));
         StreamEnd(age.and_then(|age| now.checked_add(age)))
     }
 
-    /// The same by chance.
+    /// How old connections get: as old as the youngest stream. Then a client that has its streams on one connection
+    /// has left it to them by the time that one ends, and opens the next on a new one, which may lead elsewhere; behind
+    /// a Service with an address of its own it would be here for ever.
+    pub fn of_connections(self) -> Option<Duration> {
+        self.mean.map(|mean| mean * 2 / 3)
+    }
+
+    /// The end of a stream that begins now, by chance.
     pub fn some_end(self) -> StreamEnd {
         self.end(Instant::now(), rand::random_range(0.0..=1.0))
     }
@@ -106,6 +115,7 @@ mod tests {
             assert!(!end.is_due(at - Duration::from_secs(1)), "{share}");
             assert!(end.is_due(at + Duration::from_secs(1)), "{share}");
         }
+        assert_eq!(age.of_connections(), Some(Duration::from_mins(40)));
         assert_ne!(age.some_end(), age.some_end());
         age.some_end().due().await;
         assert!(now.elapsed() >= HOUR * 2 / 3, "{:?}", now.elapsed());

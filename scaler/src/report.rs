@@ -81,6 +81,10 @@ impl DemandServer {
             drain,
         }
     }
+
+    pub(crate) fn stream_age(&self) -> StreamAge {
+        self.stream_age
+    }
 }
 
 #[tonic::async_trait]

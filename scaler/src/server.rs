@@ -50,10 +50,13 @@ pub(crate) async fn serve(
 ) -> anyhow::Result<()> {
     let keda = Keda::new(state, shutdown.clone());
     let keda = ExternalScalerServer::new(keda).max_decoding_message_size(MAX_TRIGGER_BYTES);
+    let server = match demand.stream_age().of_connections() {
+        Some(age) => Server::builder().max_connection_age(age),
+        None => Server::builder(),
+    };
     let demand =
         demand_server::DemandServer::new(demand).max_decoding_message_size(MAX_REPORT_BYTES);
-    let stop = shutdown.clone();
-    let server = Server::builder()
+    let server = server
         .max_concurrent_streams(Some(MAX_STREAMS))
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
@@ -62,7 +65,7 @@ pub(crate) async fn serve(
         .add_service(health)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
-            stop.cancelled_owned(),
+            shutdown.clone().cancelled_owned(),
         );
     clients::serve_until(server, shutdown)
         .await

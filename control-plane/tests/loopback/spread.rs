@@ -16,7 +16,10 @@ const AGE: Duration = Duration::from_millis(300);
 
 /// Two replicas with one table, whose streams last for so long.
 async fn replicas(age: StreamAge) -> [ControlPlane; 2] {
-    let mut replicas = [ControlPlane::aging(age).await, ControlPlane::aging(age).await];
+    let mut replicas = [
+        ControlPlane::aging(age).await,
+        ControlPlane::aging(age).await,
+    ];
     for replica in &mut replicas {
         replica.write("first.yaml", &(shop("web") + &shop("api")));
         replica.load();

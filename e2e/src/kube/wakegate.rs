@@ -1,18 +1,23 @@
 //! Our daemons on a cluster: each with the rights of its own service account, outside of any pod.
 
+mod replica;
+
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use tokio::sync::{Mutex, OnceCell};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+pub use self::replica::Replica;
 
 use super::cluster::Cluster;
 use super::front;
-use crate::background::Background;
 use crate::daemon::{Addresses, Daemon};
+use crate::front::Front;
+use crate::relay::Relay;
 
 /// Where Wakegate is installed.
 pub const WAKEGATE_NAMESPACE: &str = "wakegate";
@@ -28,8 +33,10 @@ const LAST_PORT: u16 = 32_700;
 #[derive(Debug)]
 pub struct Wakegate {
     control_planes: Vec<Replica>,
+    /// What each of them has between itself and the API server, where that was asked for.
+    ways: Vec<Relay>,
     scaler: Replica,
-    _front: Background,
+    _front: Front,
 }
 
 /// How a Wakegate is started.
@@ -37,6 +44,10 @@ pub struct Wakegate {
 pub struct WakegateOptions<'a> {
     /// Replicas of the control plane.
     pub n_control_planes: usize,
+    /// Whether each control plane can be cut off from the API server, see `Wakegate::way_to_api_server`.
+    pub is_relayed: bool,
+    /// Flags of both daemons.
+    pub flags: &'a [&'a str],
     /// The namespaces that it sees; every one where there is none.
     pub namespaces: &'a [&'a str],
     /// How often KEDA asks; the scaler's window of activity follows it. None: as Wakegate is installed.
@@ -47,19 +58,13 @@ impl Default for WakegateOptions<'_> {
     fn default() -> Self {
         Self {
             n_control_planes: 1,
+            is_relayed: false,
+            flags: &[],
             namespaces: &[],
             // Tests wait for workloads to sleep.
             polling_interval: Some(Duration::from_secs(1)),
         }
     }
-}
-
-/// One daemon, which lives where the cluster does.
-#[derive(Debug, Clone)]
-pub struct Replica {
-    addresses: Addresses,
-    log: PathBuf,
-    daemon: Arc<Mutex<Daemon>>,
 }
 
 impl Wakegate {
@@ -79,24 +84,34 @@ impl Wakegate {
             .await
             .context("be the control plane's service account")?;
         let scaler = own_addresses()?;
-        let mut control_planes: Vec<Replica> = Vec::new();
+        let (mut control_planes, mut ways) = (Vec::new(), Vec::new());
         for number in 0..options.n_control_planes {
             let name = format!("control-plane-{number}");
             let args = control_plane_args(&name, scaler, options);
-            let environment = vec![("KUBECONFIG", kubeconfig.clone().into_os_string())];
             let folder = folder(cluster, &name)?;
+            let mut kubeconfig = kubeconfig.clone();
+            if options.is_relayed {
+                let way = relayed(cluster, &mut kubeconfig, &folder).await?;
+                ways.push(way);
+            }
+            let environment = vec![("KUBECONFIG", kubeconfig.into_os_string())];
             let daemon = Daemon::stopped("wakegate-control-plane", &folder, own_addresses()?);
             control_planes.push(Replica::new(daemon.with(args, environment)));
         }
         let service = own_address()?;
-        let backends = control_planes.iter().map(|it| it.addresses.grpc).collect();
+        let backends = control_planes
+            .iter()
+            .map(|it: &Replica| it.addresses().grpc)
+            .collect();
         let front = front::start(cluster, service, backends).await?;
-        let args = vec![format!("--control-plane=http://{service}")];
+        let mut args = vec![format!("--control-plane=http://{service}")];
+        args.extend(options.flags.iter().map(|flag| (*flag).to_owned()));
         let folder = folder(cluster, "scaler")?;
         let daemon = Daemon::stopped("wakegate-scaler", &folder, scaler);
         let scaler = Replica::new(daemon.with(args, Vec::new()));
         let started = Self {
             control_planes,
+            ways,
             scaler,
             _front: front,
         };
@@ -129,6 +144,12 @@ impl Wakegate {
         replica.with_context(|| format!("no control plane {number}"))
     }
 
+    /// What is between a control plane and the API server, in a Wakegate that is relayed.
+    pub fn way_to_api_server(&self, number: usize) -> Result<&Relay> {
+        let way = self.ways.get(number);
+        way.with_context(|| format!("control plane {number} is not relayed"))
+    }
+
     /// All control planes.
     pub fn control_planes(&self) -> &[Replica] {
         &self.control_planes
@@ -147,7 +168,7 @@ impl Wakegate {
     /// An error when one has ended by itself.
     pub async fn is_well(&self) -> Result<()> {
         for replica in self.all() {
-            replica.daemon.lock().await.is_well()?;
+            replica.is_well().await?;
         }
         Ok(())
     }
@@ -159,77 +180,11 @@ impl Wakegate {
     }
 }
 
-impl Replica {
-    fn new(daemon: Daemon) -> Self {
-        Self {
-            addresses: daemon.addresses(),
-            log: daemon.log_path(),
-            daemon: Arc::new(Mutex::new(daemon)),
-        }
-    }
-
-    /// Where it listens, also while it does not run.
-    pub fn addresses(&self) -> Addresses {
-        self.addresses
-    }
-
-    /// Starts it where it was; returns when it listens.
-    pub async fn start(&self, cluster: &Cluster) -> Result<()> {
-        let daemon = Arc::clone(&self.daemon);
-        let start = async move { daemon.lock().await.start_again().await };
-        cluster.at_home(start).await
-    }
-
-    /// Waits until it says that it is ready.
-    pub async fn ready(&self) -> Result<()> {
-        self.daemon.lock().await.ready().await
-    }
-
-    /// Ends it at once, as a crash would.
-    pub async fn kill(&self) -> Result<()> {
-        self.daemon.lock().await.kill()
-    }
-
-    /// Stalls it: its connections stay open, and nobody answers.
-    pub async fn pause(&self) -> Result<()> {
-        self.daemon.lock().await.pause()
-    }
-
-    /// Lets it go on after a pause.
-    pub async fn resume(&self) -> Result<()> {
-        self.daemon.lock().await.resume()
-    }
-
-    /// Ends it as a rollout does.
-    pub async fn terminate(&self) -> Result<()> {
-        self.daemon.lock().await.terminate().await
-    }
-
-    /// The sum of its samples of one metric.
-    pub async fn counted(&self, name: &str) -> Result<f64> {
-        Ok(self.daemon.lock().await.samples().await?.sum(name))
-    }
-
-    /// What it logged, over all its lives.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    fn tail(&self, n_lines: usize, what: Option<&str>) -> String {
-        let log = self.log();
-        let lines = log.lines();
-        let lines: Vec<_> = lines
-            .filter(|line| what.is_none_or(|what| line.contains(what)))
-            .collect();
-        let tail = lines.get(lines.len().saturating_sub(n_lines)..);
-        let tail = tail.unwrap_or_default().join("\n");
-        format!("--- {}\n{tail}\n", self.log.display())
-    }
-}
-
 fn control_plane_args(name: &str, scaler: Addresses, options: &WakegateOptions<'_>) -> Vec<String> {
     let WakegateOptions {
         n_control_planes: _,
+        is_relayed: _,
+        flags,
         namespaces,
         polling_interval,
     } = options;
@@ -247,7 +202,23 @@ fn control_plane_args(name: &str, scaler: Addresses, options: &WakegateOptions<'
         .into_iter()
         .chain(namespaces)
         .chain(interval)
+        .chain(flags.iter().map(|flag| (*flag).to_owned()))
         .collect()
+}
+
+/// Has `kubeconfig` lead through a relay.
+async fn relayed(cluster: &Cluster, kubeconfig: &mut PathBuf, folder: &Path) -> Result<Relay> {
+    let text = std::fs::read_to_string(&*kubeconfig).context("read a kubeconfig")?;
+    let mut config: Value = serde_json::from_str(&text).context("ours are JSON")?;
+    let server = config.pointer_mut("/clusters/0/cluster/server");
+    let server = server.context("it names a server")?;
+    let address = server.as_str().and_then(|it| it.strip_prefix("https://"));
+    let address = address.context("it is a URL")?.parse()?;
+    let relay = cluster.at_home(Relay::start(address)).await?;
+    *server = format!("https://{}", relay.address()).into();
+    *kubeconfig = folder.join("kubeconfig");
+    std::fs::write(&*kubeconfig, config.to_string()).context("write a kubeconfig")?;
+    Ok(relay)
 }
 
 fn folder(cluster: &Cluster, name: &str) -> Result<PathBuf> {

@@ -147,8 +147,8 @@ impl State {
     }
 
     fn missing(&self, now: Instant) -> Option<String> {
-        let waiting = (!self.closed.is_empty())
-            .then(|| format!("waiting for: {}", self.closed.join(", ")));
+        let waiting =
+            (!self.closed.is_empty()).then(|| format!("waiting for: {}", self.closed.join(", ")));
         let failing = self.failing.iter().map(|(name, Failing { what, since })| {
             let secs = now.saturating_duration_since(*since).as_secs();
             format!("{name}, since {secs} s: {what}")
@@ -196,10 +196,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn all_that_is_missing_is_told() {
         let readiness = Readiness::default();
-        let (load, lease) = (readiness.latch("first load"), readiness.condition("draining"));
+        let (load, lease) = (
+            readiness.latch("first load"),
+            readiness.condition("draining"),
+        );
         lease.fails("told to end".to_owned(), Instant::now());
         let missing = readiness.missing().unwrap();
-        assert_eq!(missing, "waiting for: first load\ndraining, since 0 s: told to end");
+        assert_eq!(
+            missing,
+            "waiting for: first load\ndraining, since 0 s: told to end"
+        );
         load.release();
         assert!(!readiness.is_ready());
         lease.holds();

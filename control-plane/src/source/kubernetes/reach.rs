@@ -1,12 +1,14 @@
 //! What of the API server is out of reach, and for how long: a replica whose watches fail serves a table that grows
 //! old, and says so.
 
-use std::{collections::BTreeMap, sync::Arc, task::{Context, Poll}, time::Duration};
-
-use kube::{
-    Client,
-    client::Body,
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
 };
+
+use kube::{Client, client::Body};
 use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -70,7 +72,14 @@ impl Reach {
     pub(super) fn observing(&self, client: Client, name: String) -> Client {
         let namespace = client.default_namespace().to_owned();
         let reach = self.clone();
-        Client::new(Observed { client, reach, name }, namespace)
+        Client::new(
+            Observed {
+                client,
+                reach,
+                name,
+            },
+            namespace,
+        )
     }
 
     /// Says whether `condition` holds, until the shutdown.
@@ -124,7 +133,11 @@ impl Lost {
         let kinds = names.iter().map(|(_, (kind, _))| *kind).collect();
         let shown: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
         let n_left_out = shown.len().saturating_sub(MAX_NAMES);
-        let mut text = shown.into_iter().take(MAX_NAMES).collect::<Vec<_>>().join(", ");
+        let mut text = shown
+            .into_iter()
+            .take(MAX_NAMES)
+            .collect::<Vec<_>>()
+            .join(", ");
         if n_left_out > 0 {
             text = format!("{text} and {n_left_out} more");
         }
@@ -156,7 +169,9 @@ impl Service<Request<Body>> for Observed {
 }
 
 fn is_watch(query: &str) -> bool {
-    query.split('&').any(|pair| pair == "watch=true" || pair == "watch=1")
+    query
+        .split('&')
+        .any(|pair| pair == "watch=true" || pair == "watch=1")
 }
 
 #[cfg(test)]
@@ -187,7 +202,11 @@ mod tests {
             lost.failed("Service", &n.to_string(), now);
         }
         let overdue = lost.overdue(now + PATIENCE).unwrap();
-        assert!(overdue.text.ends_with("118, 119 and 10 more"), "{}", overdue.text);
+        assert!(
+            overdue.text.ends_with("118, 119 and 10 more"),
+            "{}",
+            overdue.text
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -215,7 +234,9 @@ mod tests {
 
     #[test]
     fn a_watch_is_told_from_a_list() {
-        assert!(is_watch("allowWatchBookmarks=true&watch=true&resourceVersion=7"));
+        assert!(is_watch(
+            "allowWatchBookmarks=true&watch=true&resourceVersion=7"
+        ));
         assert!(!is_watch("limit=500&allowWatchBookmarks=true"));
     }
 }

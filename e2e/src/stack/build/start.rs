@@ -1,5 +1,6 @@
 //! Putting a stack together.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -12,7 +13,10 @@ use crate::envoy::{EndpointsFrom, EnvoyConfig, FilterConfig, VirtualHost};
 use crate::manifests::{Manifests, Service};
 use crate::process::free_address;
 use crate::programs;
-use crate::stack::{Folder, Stack};
+use crate::stack::{Folder, Replicas, Stack};
+
+const CONTROL_PLANE: &str = "wakegate-control-plane";
+const SCALER: &str = "wakegate-scaler";
 
 impl StackBuilder {
     /// Starts everything; returns when every filter VM has the table.
@@ -37,11 +41,13 @@ impl StackBuilder {
         for (file, text) in &self.files {
             manifests.write(file, text)?;
         }
-        let (control_plane, scaler) = self.start_daemons(&root, &manifests).await?;
-        let envoy_config = self.envoy_config(&root, &control_plane, &scaler)?;
+        let (control_plane, scaler, replicas) = self.start_daemons(&root, &manifests).await?;
+        let addresses = replicas.addresses(&control_plane, &scaler);
+        let envoy_config = self.envoy_config(&root, addresses)?;
         let mut stack = Stack {
             control_plane,
             scaler,
+            replicas,
             envoy: None,
             manifests,
             envoy_config,
@@ -61,7 +67,11 @@ impl StackBuilder {
         Ok(stack)
     }
 
-    async fn start_daemons(&self, root: &Path, manifests: &Manifests) -> Result<(Daemon, Daemon)> {
+    async fn start_daemons(
+        &self,
+        root: &Path,
+        manifests: &Manifests,
+    ) -> Result<(Daemon, Daemon, Replicas)> {
         let elsewhere = match self.daemons {
             Daemons::Real => None,
             Daemons::Peer(grpc) => Some(Addresses {
@@ -77,21 +87,23 @@ impl StackBuilder {
             return Ok((
                 Daemon::stopped("wakegate-control-plane", root, addresses),
                 Daemon::stopped("wakegate-scaler", root, addresses),
+                Replicas::default(),
             ));
         }
+        let mut replicas = Replicas::default();
         let args = vec![format!("--manifests={}", manifests.folder().display())];
-        let control_plane =
-            self.start_daemon(self.control_plane, "wakegate-control-plane", root, args);
-        let control_plane = control_plane.await?;
-        let args = vec![format!(
-            "--control-plane=http://{}",
-            control_plane.addresses().grpc
-        )];
-        let scaler = self.start_daemon(self.scaler, "wakegate-scaler", root, args);
-        let scaler = scaler.await?;
+        let first = (CONTROL_PLANE, self.control_plane);
+        let planes = self.start_all(self.n_control_planes, first, root, args);
+        let control_plane = replicas.take_control_planes(planes.await?).await?;
+        let (reached_at, _) = replicas.addresses(&control_plane, &control_plane);
+        let args = vec![format!("--control-plane=http://{reached_at}")];
+        let first = (SCALER, self.scaler);
+        let scalers = self.start_all(self.n_scalers, first, root, args);
+        let scaler = replicas.take_scalers(scalers.await?).await?;
+        replicas.ready().await?;
         control_plane.ready().await?;
         scaler.ready().await?;
-        Ok((control_plane, scaler))
+        Ok((control_plane, scaler, replicas))
     }
 
     async fn start_daemon(
@@ -107,12 +119,27 @@ impl StackBuilder {
         Ok(daemon)
     }
 
-    fn envoy_config(
+    /// All replicas of one kind, the first at its addresses. The others have folders of their own.
+    async fn start_all(
         &self,
+        n_replicas: usize,
+        (name, addresses): (&'static str, Addresses),
         root: &Path,
-        control_plane: &Daemon,
-        scaler: &Daemon,
-    ) -> Result<EnvoyConfig> {
+        args: Vec<String>,
+    ) -> Result<VecDeque<Daemon>> {
+        let args = [args, self.flags.clone()].concat();
+        let first = self.start_daemon(addresses, name, root, args.clone());
+        let mut all = VecDeque::from([first.await?]);
+        for number in 1..n_replicas {
+            let folder = root.join(format!("replica-{number}"));
+            std::fs::create_dir_all(&folder).context("make a folder")?;
+            let next = self.start_daemon(Addresses::ANY, name, &folder, args.clone());
+            all.push_back(next.await?);
+        }
+        Ok(all)
+    }
+
+    fn envoy_config(&self, root: &Path, daemons: (SocketAddr, SocketAddr)) -> Result<EnvoyConfig> {
         let endpoints = if self.late_endpoints {
             let folder = root.join("envoy-endpoints");
             std::fs::create_dir_all(&folder).context("make a folder")?;
@@ -132,7 +159,6 @@ impl StackBuilder {
         } else {
             None
         };
-        let daemons = (control_plane.addresses().grpc, scaler.addresses().grpc);
         let (control_plane, scaler) = self.reached_at.unwrap_or(daemons);
         Ok(EnvoyConfig {
             node_id: "envoy-under-test".to_owned(),
