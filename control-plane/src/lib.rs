@@ -119,10 +119,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     if let Some(file) = address_file {
         file.write(shared.grpc, admin_addr)?;
     }
-    let (first_load, parents) = match &source {
-        Source::Files { .. } => ("first load of the manifests", Parents::IfAnyGateway),
-        Source::Kubernetes(_) => ("first sync with the API server", Parents::Checked),
-    };
+    let (first_load, parents) = first_load(&source);
     let first_load = shared.readiness.latch(first_load);
     let serving = Serving {
         gateway_classes,
@@ -142,6 +139,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Ok(admin::serve(admin, router, stop).await?)
     });
     shared.tasks.run(drain_limit).await
+}
+
+/// What is waited for before anything is served, and how far routes are held against Gateways.
+fn first_load(source: &Source) -> (&'static str, Parents) {
+    match source {
+        Source::Files { .. } => ("first load of the manifests", Parents::IfAnyGateway),
+        Source::Kubernetes(_) => ("first sync with the API server", Parents::Checked),
+    }
 }
 
 /// Serves gRPC, and says that it does once there is a first table.

@@ -122,7 +122,7 @@ impl Metrics {
         };
         let all = registry.sub_registry_with_prefix("wakegate_control_plane");
         metrics.register_watches(all);
-        metrics.register_eds(all);
+        metrics.register_updates(all);
         metrics.streams = StreamMetrics::register(all);
         metrics.writers = WriterMetrics::register(all);
         metrics.refusals = Refusals::register(all, REFUSED);
@@ -154,18 +154,18 @@ impl Metrics {
             "Things that are wrong with objects",
             metrics.findings.clone(),
         );
-        all.register(
-            "updates",
-            "Updates sent to filters and scalers",
-            metrics.updates.clone(),
-        );
-        all.register("acks", "What became of updates", metrics.acks.clone());
         let leader = metrics.leader.clone();
         all.register("leader", "Whether this replica writes", leader);
         metrics
     }
 
-    fn register_eds(&self, all: &mut Registry) {
+    fn register_updates(&self, all: &mut Registry) {
+        all.register(
+            "updates",
+            "Updates sent to filters and scalers",
+            self.updates.clone(),
+        );
+        all.register("acks", "What became of updates", self.acks.clone());
         let eds_responses = self.eds_responses.clone();
         all.register("eds_responses", "Responses sent to Envoys", eds_responses);
         let eds_refusals = self.eds_refusals.clone();

@@ -17,7 +17,7 @@ pub fn sign_roll(roll: &[u8], ordinal: u32, now: Duration) -> (Vec<u8>, u32) {
     let now = second(now);
     let (entries, _) = roll.as_chunks::<ENTRY_BYTES>();
     let is_there = |entry: &&[u8; ENTRY_BYTES]| {
-        let (other, at) = read(entry);
+        let (other, at) = read(**entry);
         // Clocks may step, and each worker has its own.
         other != ordinal && u64::from(at.abs_diff(now)) <= GONE.as_secs()
     };
@@ -38,8 +38,8 @@ fn write(ordinal: u32, at: u32) -> [u8; ENTRY_BYTES] {
     both.to_be_bytes()
 }
 
-fn read(entry: &[u8; ENTRY_BYTES]) -> (u32, u32) {
-    let both = u64::from_be_bytes(*entry);
+fn read(entry: [u8; ENTRY_BYTES]) -> (u32, u32) {
+    let both = u64::from_be_bytes(entry);
     let low = u32::try_from(both & u64::from(u32::MAX)).unwrap_or_default();
     (u32::try_from(both >> 32).unwrap_or_default(), low)
 }

@@ -58,21 +58,7 @@ async fn one_that_lost_its_watches_is_not_ready_and_says_so_until_they_are_back(
             text.starts_with("out of reach at the API server, since "),
             "{text}"
         );
-        for kind in [
-            "Service",
-            "EndpointSlice",
-            "HTTPRoute",
-            "ScaledObject",
-            "Lease",
-        ] {
-            eventually(SOON, kind, async || {
-                let answer = replica.ask("/ready").await.ok()?;
-                answer.text().contains(kind).then_some(())
-            })
-            .await?;
-            let lost = format!("wakegate_control_plane_out_of_reach{{kind=\"{kind}\"}}");
-            eventually_is(SOON, &lost, 1.0, async || replica.counted(&lost).await).await?;
-        }
+        names_kinds(replica).await?;
         // It serves what it knows to whoever is there.
         let now = replica.counted(FILTERS).await?;
         ensure!(
@@ -93,6 +79,26 @@ async fn one_that_lost_its_watches_is_not_ready_and_says_so_until_they_are_back(
     from_zero_and_back(&scene, "shop", &url("shop")).await?;
     scene.finish().await?;
     cluster.finish()
+}
+
+/// Its text and its metric name what it cannot read.
+async fn names_kinds(replica: &Replica) -> Result<()> {
+    for kind in [
+        "Service",
+        "EndpointSlice",
+        "HTTPRoute",
+        "ScaledObject",
+        "Lease",
+    ] {
+        eventually(SOON, kind, async || {
+            let answer = replica.ask("/ready").await.ok()?;
+            answer.text().contains(kind).then_some(())
+        })
+        .await?;
+        let lost = format!("wakegate_control_plane_out_of_reach{{kind=\"{kind}\"}}");
+        eventually_is(SOON, &lost, 1.0, async || replica.counted(&lost).await).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

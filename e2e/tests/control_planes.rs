@@ -21,10 +21,6 @@ const SCALERS: &str = "wakegate_control_plane_subscribers{role=\"scaler\"}";
 const SENT: &str = "wakegate_control_plane_updates_total";
 
 #[tokio::test]
-#[expect(
-    clippy::print_stderr,
-    reason = "how long it took, for who wants to know"
-)]
 async fn filters_of_one_that_drains_are_with_the_other_at_once_and_are_sent_nothing() -> Result<()>
 {
     let shop = Service::new("shop");

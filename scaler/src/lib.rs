@@ -99,7 +99,7 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
         "tick",
         tick(Arc::clone(&state), clients.clone(), shutdown.clone()),
     );
-    let demand = DemandServer::new(state.clone(), clients, streams.age(), shutdown.clone());
+    let demand = DemandServer::new(Arc::clone(&state), clients, streams.age(), shutdown.clone());
     let health = server::health(tasks, &readiness).await;
     tasks.spawn(
         "grpc",
