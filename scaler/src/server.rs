@@ -1,4 +1,4 @@
-//! The gRPC server: `Demand` for filters, `ExternalScaler` for KEDA, health for both.
+//! The gRPC server: `Demand` for filters, `ExternalScaler` for KEDA, `Ledgers` for other replicas, and health.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,10 +11,16 @@ use wakegate_runtime::{
     clients::{self, Limits},
 };
 use wakegate_wire::{
-    externalscaler::external_scaler_server::ExternalScalerServer, v1::demand_server,
+    externalscaler::external_scaler_server::ExternalScalerServer,
+    v1::{Replica, demand_server, ledgers_server},
 };
 
-use crate::{keda::Keda, report::DemandServer, state::State};
+use crate::{
+    keda::Keda,
+    ledgers::{LedgersServer, MAX_PEERS},
+    report::DemandServer,
+    state::State,
+};
 
 /// A report with all keys of a table of 20,000 routes has 1 to 2 MB.
 const MAX_REPORT_BYTES: usize = 4 << 20;
@@ -32,22 +38,57 @@ pub(crate) const REPORT_STREAMS: Limits = Limits {
     per_connection: 4_096,
 };
 
+/// Streams of other replicas. One that lost its stream may be back before the old one is noticed.
+pub(crate) const FOLLOW_STREAMS: Limits = Limits {
+    total: 2 * MAX_PEERS,
+    per_connection: 2,
+};
+
+/// What a replica says that follows.
+const MAX_FOLLOW_BYTES: usize = 64 << 10;
+
 /// KEDA has no keepalive of its own: ours finds a connection that died without a word.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// How long a peer may take to answer a keepalive.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves until the shutdown; then every stream ends with OK, and so does this.
-pub(crate) async fn serve(
+/// What is served.
+#[derive(Debug)]
+pub(crate) struct Serve {
+    pub(crate) state: Arc<State>,
+    /// The clients of `Demand`, and those of `Ledgers`.
+    pub(crate) clients: [Clients; 2],
+    /// What this replica calls itself.
+    pub(crate) own: Replica,
+}
+
+impl Serve {
+    /// Serves until the shutdown; then every stream ends with OK, and so does this.
+    pub(crate) async fn run(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
+        serve(self, listener, shutdown).await
+    }
+}
+
+async fn serve(
+    Serve {
+        state,
+        clients: [workers, replicas],
+        own,
+    }: Serve,
     listener: TcpListener,
-    state: Arc<State>,
-    report_clients: Clients,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let keda = Keda::new(Arc::clone(&state), shutdown.clone());
     let keda = ExternalScalerServer::new(keda).max_decoding_message_size(MAX_TRIGGER_BYTES);
-    let demand = DemandServer::new(state, report_clients, shutdown.clone());
+    let ledgers = LedgersServer::new(own, Arc::clone(&state), replicas, shutdown.clone());
+    let ledgers = ledgers_server::LedgersServer::new(ledgers);
+    let ledgers = ledgers.max_decoding_message_size(MAX_FOLLOW_BYTES);
+    let demand = DemandServer::new(state, workers, shutdown.clone());
     let demand =
         demand_server::DemandServer::new(demand).max_decoding_message_size(MAX_REPORT_BYTES);
     let (mut health, health_server) = tonic_health::server::health_reporter();
@@ -62,6 +103,7 @@ pub(crate) async fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(keda)
         .add_service(demand)
+        .add_service(ledgers)
         .add_service(health_server)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
