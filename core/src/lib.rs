@@ -30,7 +30,9 @@ pub use self::backend::{Backend, BackendId, Key};
 pub use self::clock::Clock;
 pub use self::demand::{Demand, Totals};
 pub use self::gate::{Answered, Gate, GateAction, GateState, Held, Loss, ProbeOutcome, RequestId};
-pub use self::ledger::{Aged, Applied, InFlight, Ledger, LedgerError};
+pub use self::ledger::{
+    Aged, Applied, InFlight, Ledger, LedgerError, Page, PageCount, PeerId, PeerLoss, Peers, Sample,
+};
 pub use self::link::{Link, LinkAction};
 pub use self::policy::{
     Body, ColdStartHeader, File, NoWake, NoWakeMatch, Placeholder, Policy, RequestMatch,

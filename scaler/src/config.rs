@@ -1,6 +1,6 @@
 //! Flags, and what they mean.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU16, path::PathBuf, time::Duration};
 
 use clap::Parser;
 use tonic::transport::Uri;
@@ -21,6 +21,26 @@ pub struct Args {
     /// How this scaler calls itself towards the control plane: its pod's name
     #[arg(long, env = "WAKEGATE_NAME", default_value = "scaler")]
     pub name: String,
+
+    /// Another replica of the scaler, to exchange what workers report with; give it once for each. Its own address
+    /// may be among them
+    #[arg(
+        long,
+        env = "WAKEGATE_PEER",
+        value_name = "HOST:PORT",
+        value_delimiter = ',',
+        value_parser = host_and_port
+    )]
+    pub peer: Vec<String>,
+
+    /// A name that has the addresses of all replicas of the scaler, as a headless Service has
+    #[arg(
+        long,
+        env = "WAKEGATE_PEER_SERVICE",
+        value_name = "HOST:PORT",
+        value_parser = host_and_port
+    )]
+    pub peer_service: Option<String>,
 
     /// Where filters and KEDA reach it: gRPC, without TLS
     #[arg(
@@ -82,7 +102,9 @@ pub struct Config {
     pub control_plane: Uri,
     /// How the scaler calls itself.
     pub name: String,
-    /// Where `Demand` and `ExternalScaler` are served.
+    /// Names of other replicas, `HOST:PORT`.
+    pub peers: Vec<String>,
+    /// Where `Demand`, `ExternalScaler` and `Ledgers` are served.
     pub listen: SocketAddr,
     /// Where the admin server listens.
     pub admin_listen: SocketAddr,
@@ -103,6 +125,7 @@ impl From<Args> for Config {
         Self {
             control_plane: args.control_plane,
             name: args.name,
+            peers: args.peer.into_iter().chain(args.peer_service).collect(),
             listen: args.listen,
             admin_listen: args.admin_listen,
             address_file: args.address_file,
@@ -120,6 +143,16 @@ fn control_plane(text: &str) -> Result<Uri, String> {
         (Some("http"), Some(_), Some(_)) => Ok(uri),
         (Some("http"), ..) => Err("give host and port, as in http://host:18000".to_owned()),
         _ => Err("give a URI that starts with http://".to_owned()),
+    }
+}
+
+fn host_and_port(text: &str) -> Result<String, String> {
+    let parts = text.rsplit_once(':');
+    let parts = parts.filter(|(host, _)| !host.is_empty());
+    let port = parts.and_then(|(_, port)| port.parse::<NonZeroU16>().ok());
+    match port {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("give host and port, as in scaler-0.scaler:18010".to_owned()),
     }
 }
 
@@ -145,5 +178,19 @@ mod tests {
             assert!(control_plane(wrong).is_err(), "{wrong}");
         }
         assert!(control_plane("http://[::1]:18000").is_ok());
+    }
+    #[test]
+    fn a_peer_is_a_host_and_a_port() {
+        for wrong in ["", "scaler", ":18010", "scaler:0", "scaler:http", "scaler:"] {
+            assert!(host_and_port(wrong).is_err(), "{wrong}");
+        }
+        let args = [
+            "scaler",
+            "--control-plane=http://x:1",
+            "--peer=a:1,[::1]:2",
+            "--peer=c:3",
+        ];
+        let args = Args::parse_from(args.into_iter().chain(["--peer-service=all:4"]));
+        assert_eq!(Config::from(args).peers, ["a:1", "[::1]:2", "c:3", "all:4"]);
     }
 }

@@ -81,10 +81,6 @@ impl DemandServer {
             drain,
         }
     }
-
-    pub(crate) fn stream_age(&self) -> StreamAge {
-        self.stream_age
-    }
 }
 
 #[tonic::async_trait]
@@ -97,6 +93,9 @@ impl Demand for DemandServer {
     ) -> Result<Response<Acks>, Status> {
         let place = self.clients.admit(request.remote_addr());
         let place = place.map_err(|full| self.state.metrics.refusals.no_place(full))?;
+        // A worker that comes before what others know of it would begin a history of its own.
+        let synced = self.state.synced().cancelled();
+        self.drain.run_until_cancelled(synced).await;
         let heard = Instant::now();
         let mut heartbeat = interval_at(heard + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -239,7 +238,8 @@ fn refused(error: &LedgerError) -> (&'static str, Status) {
         LedgerError::NoProxyName
         | LedgerError::ProxyNameTooLong(_)
         | LedgerError::KeyLength(_)
-        | LedgerError::WrongDigest => (REPORT, Status::invalid_argument(text)),
+        | LedgerError::WrongDigest
+        | LedgerError::Page(_) => (REPORT, Status::invalid_argument(text)),
         LedgerError::EarlierLife => (IDENTITY, Status::failed_precondition(text)),
         LedgerError::TooManyKeys(_) => (REPORT, Status::resource_exhausted(text)),
         LedgerError::TooManyInstances | LedgerError::Full | LedgerError::TooManyTables => {

@@ -6,10 +6,13 @@ use tokio::{
 };
 use tonic::Code;
 use wakegate_runtime::StreamArgs;
+use wakegate_scaler::Config;
 
 use crate::{
     control_plane::ControlPlane,
-    harness::{Bench, DEADLINE, Scaler, WEB, count, eventually, object, refused, soon, table, web},
+    harness::{
+        Bench, DEADLINE, Scaler, WEB, config, count, eventually, object, refused, soon, table, web,
+    },
     worker::Worker,
 };
 
@@ -51,7 +54,11 @@ async fn a_stream_of_reports_that_grew_old_ends_with_ok_and_the_next_one_goes_on
         max_stream_age_secs: 1,
         drain_delay_secs: 0,
     };
-    let scaler = Scaler::start_as(control_plane.addr, false, streams).await;
+    let aging = Config {
+        streams,
+        ..config(control_plane.addr)
+    };
+    let scaler = Scaler::start_as(aging, None).await;
     eventually("the table is acked", || {
         !control_plane.seen.lock().acks.is_empty()
     })
