@@ -160,6 +160,27 @@ async fn both_daemons_are_replaced_while_one_workload_is_busy_and_another_is_wok
     never.and_then(|()| anyhow::bail!("the rollout took longer than {EVER:?}"))
 }
 
+/// KEDA has one connection to the scaler, and its streams never end by themselves.
+#[tokio::test]
+async fn streams_and_connections_that_grow_old_keep_nobody_from_being_woken() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    let options = WakegateOptions {
+        n_control_planes: 2,
+        flags: &["--max-stream-age-secs=2"],
+        ..WakegateOptions::default()
+    };
+    let wakegate = Wakegate::start_with(&cluster, &options).await?;
+    let scene = shop(&cluster, &wakegate, "old_streams").await?;
+    for _ in 0..3 {
+        from_zero_and_back(&scene, "shop", &url("shop")).await?;
+    }
+    let streams = "wakegate_scaler_streams{rpc=\"StreamIsActive\"}";
+    let listens = async || wakegate.scaler().counted(streams).await;
+    eventually_is(SOON, "streams of KEDA", 1.0, listens).await?;
+    scene.finish().await?;
+    cluster.finish()
+}
+
 /// One daemon after the other; while each of them is away requests are held, and woken for when it is back.
 async fn roll(cluster: &Cluster, wakegate: &Wakegate, scene: &Scene<'_>) -> Result<()> {
     for replica in wakegate.all() {

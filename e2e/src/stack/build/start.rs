@@ -127,13 +127,23 @@ impl StackBuilder {
         root: &Path,
         args: Vec<String>,
     ) -> Result<VecDeque<Daemon>> {
-        let args = [args, self.flags.clone()].concat();
-        let first = self.start_daemon(addresses, name, root, args.clone());
-        let mut all = VecDeque::from([first.await?]);
+        let mut places = vec![(root.to_owned(), addresses)];
         for number in 1..n_replicas {
             let folder = root.join(format!("replica-{number}"));
             std::fs::create_dir_all(&folder).context("make a folder")?;
-            let next = self.start_daemon(Addresses::ANY, name, &folder, args.clone());
+            places.push((folder, Addresses::ANY));
+        }
+        let mut args = [args, self.flags.clone()].concat();
+        if name == SCALER && n_replicas > 1 {
+            // They are told each other's addresses before they are there.
+            for (_, addresses) in &mut places {
+                addresses.grpc = free_address()?;
+                args.push(format!("--peer={}", addresses.grpc));
+            }
+        }
+        let mut all = VecDeque::new();
+        for (folder, addresses) in places {
+            let next = self.start_daemon(addresses, name, &folder, args.clone());
             all.push_back(next.await?);
         }
         Ok(all)
