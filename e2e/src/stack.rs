@@ -26,6 +26,8 @@ pub struct Stack {
     pub control_plane: Daemon,
     /// The scaler; not running in a stack without one.
     pub scaler: Daemon,
+    /// Its other replicas.
+    pub more_scalers: Vec<Daemon>,
     /// Envoy, until it was killed.
     pub envoy: Option<Envoy>,
     /// The manifests that the control plane reads.
@@ -143,7 +145,9 @@ impl Stack {
     /// An error when a daemon has ended or a filter VM has died.
     pub fn is_well(&mut self) -> Result<()> {
         self.control_plane.is_well()?;
-        self.scaler.is_well()?;
+        for scaler in [&mut self.scaler].into_iter().chain(&mut self.more_scalers) {
+            scaler.is_well()?;
+        }
         self.envoy.as_ref().map_or(Ok(()), Envoy::is_well)
     }
 
@@ -153,7 +157,11 @@ impl Stack {
         if let Some(envoy) = self.envoy.take() {
             envoy.terminate(Duration::from_secs(10)).await?;
         }
-        for daemon in [&mut self.scaler, &mut self.control_plane] {
+        let more = self.more_scalers.iter_mut();
+        for daemon in [&mut self.scaler, &mut self.control_plane]
+            .into_iter()
+            .chain(more)
+        {
             if daemon.is_running() {
                 daemon.terminate().await?;
             }

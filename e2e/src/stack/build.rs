@@ -26,6 +26,7 @@ pub struct StackBuilder {
     admin: SocketAddr,
     control_plane: Addresses,
     scaler: Addresses,
+    n_scalers: usize,
     n_workers: u32,
     has_filter: bool,
     daemons: Daemons,
@@ -62,6 +63,7 @@ impl Default for StackBuilder {
             admin: ANY_PORT,
             control_plane: Addresses::ANY,
             scaler: Addresses::ANY,
+            n_scalers: 1,
             n_workers: 2,
             has_filter: true,
             daemons: Daemons::Real,
@@ -113,6 +115,13 @@ impl StackBuilder {
     pub fn daemons(mut self, control_plane: Addresses, scaler: Addresses) -> Self {
         self.control_plane = control_plane;
         self.scaler = scaler;
+        self
+    }
+
+    /// Replicas of the scaler, which know each other.
+    #[must_use]
+    pub fn scalers(mut self, n_scalers: usize) -> Self {
+        self.n_scalers = n_scalers;
         self
     }
 

@@ -87,7 +87,7 @@ impl Case {
         let mut scene = self.setup.clone().start(folder).await?;
         let met = self.under_traffic(&mut scene, rate).await?;
         drop(on_stage);
-        checks::at_the_end(self, scene, met).await
+        Box::pin(checks::at_the_end(self, scene, met)).await
     }
 
     async fn under_traffic(&self, scene: &mut Scene, rate: u32) -> Result<Met> {

@@ -37,11 +37,14 @@ impl StackBuilder {
         for (file, text) in &self.files {
             manifests.write(file, text)?;
         }
-        let (control_plane, scaler) = self.start_daemons(&root, &manifests).await?;
-        let envoy_config = self.envoy_config(&root, &control_plane, &scaler)?;
+        let (control_plane, scaler, more_scalers) = self.start_daemons(&root, &manifests).await?;
+        let mut envoy_config = self.envoy_config(&root, &control_plane, &scaler)?;
+        let more = more_scalers.iter().map(|scaler| scaler.addresses().grpc);
+        envoy_config.scalers.extend(more);
         let mut stack = Stack {
             control_plane,
             scaler,
+            more_scalers,
             envoy: None,
             manifests,
             envoy_config,
@@ -61,7 +64,11 @@ impl StackBuilder {
         Ok(stack)
     }
 
-    async fn start_daemons(&self, root: &Path, manifests: &Manifests) -> Result<(Daemon, Daemon)> {
+    async fn start_daemons(
+        &self,
+        root: &Path,
+        manifests: &Manifests,
+    ) -> Result<(Daemon, Daemon, Vec<Daemon>)> {
         let elsewhere = match self.daemons {
             Daemons::Real => None,
             Daemons::Peer(grpc) => Some(Addresses {
@@ -77,21 +84,48 @@ impl StackBuilder {
             return Ok((
                 Daemon::stopped("wakegate-control-plane", root, addresses),
                 Daemon::stopped("wakegate-scaler", root, addresses),
+                Vec::new(),
             ));
         }
         let args = vec![format!("--manifests={}", manifests.folder().display())];
         let control_plane =
             self.start_daemon(self.control_plane, "wakegate-control-plane", root, args);
         let control_plane = control_plane.await?;
-        let args = vec![format!(
-            "--control-plane=http://{}",
-            control_plane.addresses().grpc
-        )];
-        let scaler = self.start_daemon(self.scaler, "wakegate-scaler", root, args);
-        let scaler = scaler.await?;
+        let mut scalers = self
+            .start_scalers(root, control_plane.addresses().grpc)
+            .await?;
         control_plane.ready().await?;
-        scaler.ready().await?;
-        Ok((control_plane, scaler))
+        for scaler in &scalers {
+            scaler.ready().await?;
+        }
+        let scaler = scalers.remove(0);
+        Ok((control_plane, scaler, scalers))
+    }
+
+    async fn start_scalers(&self, root: &Path, control_plane: SocketAddr) -> Result<Vec<Daemon>> {
+        let mut places = vec![(root.to_owned(), self.scaler)];
+        for number in 1..self.n_scalers {
+            let folder = root.join(format!("scaler-{number}"));
+            std::fs::create_dir_all(&folder).context("make a folder")?;
+            places.push((folder, Addresses::ANY));
+        }
+        if self.n_scalers > 1 {
+            // They are told each other's addresses before they are there.
+            for (_, addresses) in &mut places {
+                addresses.grpc = free_address()?;
+            }
+        }
+        let peers: Vec<_> = places.iter().map(|(_, at)| at.grpc).collect();
+        let mut scalers = Vec::new();
+        for (folder, addresses) in &places {
+            let mut args = vec![format!("--control-plane=http://{control_plane}")];
+            if self.n_scalers > 1 {
+                args.extend(peers.iter().map(|peer| format!("--peer={peer}")));
+            }
+            let scaler = self.start_daemon(*addresses, "wakegate-scaler", folder, args);
+            scalers.push(scaler.await?);
+        }
+        Ok(scalers)
     }
 
     async fn start_daemon(
@@ -143,7 +177,7 @@ impl StackBuilder {
             hosts: self.services.iter().map(VirtualHost::from).collect(),
             endpoints,
             control_planes: vec![control_plane],
-            scaler,
+            scalers: vec![scaler],
             stream_idle_timeout: self.stream_idle_timeout,
             buffer_limit: self.buffer_limit,
             connection_manager: self.connection_manager.clone(),
