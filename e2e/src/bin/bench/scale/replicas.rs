@@ -170,10 +170,13 @@ async fn resync(world: &World, addresses: &[SocketAddr], load: &str) -> Result<L
     let took = began.elapsed().saturating_sub(listens);
     newcomer.ready().await?;
     let taken = samples.sum("wakegate_scaler_peer_bytes_total{direction=\"taken\"}");
-    let line = Line::new(PART, format!("{load}: a newcomer takes in all three ledgers"))
-        .figure("took", took.as_secs_f64(), "s")
-        .figure("taken", taken / 1e6, "MB")
-        .figure("peak", usage::peak_mb(&newcomer)?, "MB");
+    let line = Line::new(
+        PART,
+        format!("{load}: a newcomer takes in all three ledgers"),
+    )
+    .figure("took", took.as_secs_f64(), "s")
+    .figure("taken", taken / 1e6, "MB")
+    .figure("peak", usage::peak_mb(&newcomer)?, "MB");
     newcomer.terminate().await?;
     Ok(line)
 }
