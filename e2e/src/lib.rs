@@ -33,4 +33,4 @@ pub use manifests::{Manifests, NAMESPACE, SERVICE_PORT, Service};
 pub use peer::{Peer, table};
 pub use process::{Process, free_address};
 pub use relay::{Conduct, Relay};
-pub use stack::{Replicas, Stack, StackBuilder};
+pub use stack::{Stack, StackBuilder};

@@ -19,7 +19,7 @@ use crate::envoy::{Envoy, EnvoyConfig};
 use crate::manifests::{Manifests, Service};
 
 pub use build::StackBuilder;
-pub use replicas::Replicas;
+use replicas::Fronts;
 
 /// The running stack. Without `finish`, its drop prints the logs: the test has failed.
 #[derive(Debug)]
@@ -28,8 +28,11 @@ pub struct Stack {
     pub control_plane: Daemon,
     /// The scaler; not running in a stack without one.
     pub scaler: Daemon,
-    /// The other replicas of both.
-    pub replicas: Replicas,
+    /// The other control planes.
+    pub more_control_planes: Vec<Daemon>,
+    /// The other scalers.
+    pub more_scalers: Vec<Daemon>,
+    fronts: Fronts,
     /// Envoy, until it was killed.
     pub envoy: Option<Envoy>,
     /// The manifests that the control plane reads.
@@ -146,9 +149,10 @@ impl Stack {
 
     /// An error when a daemon has ended or a filter VM has died.
     pub fn is_well(&mut self) -> Result<()> {
-        self.control_plane.is_well()?;
-        self.scaler.is_well()?;
-        for daemon in self.replicas.all() {
+        for daemon in self.control_planes() {
+            daemon.is_well()?;
+        }
+        for daemon in self.scalers() {
             daemon.is_well()?;
         }
         self.envoy.as_ref().map_or(Ok(()), Envoy::is_well)
@@ -160,8 +164,11 @@ impl Stack {
         if let Some(envoy) = self.envoy.take() {
             envoy.terminate(Duration::from_secs(10)).await?;
         }
-        let firsts = [&mut self.scaler, &mut self.control_plane];
-        for daemon in self.replicas.all().chain(firsts) {
+        let more = self
+            .more_scalers
+            .iter_mut()
+            .chain(&mut self.more_control_planes);
+        for daemon in more.chain([&mut self.scaler, &mut self.control_plane]) {
             if daemon.is_running() {
                 daemon.terminate().await?;
             }

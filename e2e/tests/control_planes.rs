@@ -150,7 +150,7 @@ async fn all_are_here(stack: &Stack) -> Result<()> {
     let all = async || {
         let first = stack.control_plane.samples().await?.sum(FILTERS);
         let mut sum = first;
-        for daemon in &stack.replicas.control_planes {
+        for daemon in &stack.more_control_planes {
             sum += daemon.samples().await?.sum(FILTERS);
         }
         Ok(sum)

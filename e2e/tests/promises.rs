@@ -33,6 +33,7 @@ mod survives_control_plane;
 mod survives_keda;
 mod survives_random_bytes;
 mod survives_scaler;
+mod survives_scaler_replica;
 mod triggers_name_workloads;
 mod vm_dies;
 mod wakes_from_zero;

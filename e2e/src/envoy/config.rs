@@ -49,8 +49,8 @@ pub struct EnvoyConfig {
     pub endpoints: EndpointsFrom,
     /// gRPC of the control plane's replicas.
     pub control_planes: Vec<SocketAddr>,
-    /// gRPC of the scaler.
-    pub scaler: SocketAddr,
+    /// gRPC of the scaler's replicas.
+    pub scalers: Vec<SocketAddr>,
     /// Ends streams on which nothing happens; must be above the longest hold.
     pub stream_idle_timeout: Duration,
     /// What one connection may buffer; `None` is Envoy's default of 1 MiB.
@@ -71,7 +71,7 @@ impl EnvoyConfig {
     pub fn bootstrap(&self, access_log: &Path) -> Value {
         let ours = [
             static_cluster(CONTROL_PLANE, &self.control_planes),
-            static_cluster(SCALER, &[self.scaler]),
+            static_cluster(SCALER, &self.scalers),
         ];
         let apps = clusters(&self.hosts);
         let apps = apps.into_iter().map(|name| self.app_cluster(name));

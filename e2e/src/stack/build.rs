@@ -129,7 +129,7 @@ impl StackBuilder {
         self
     }
 
-    /// The same for scalers.
+    /// Replicas of the scaler, which know each other.
     #[must_use]
     pub fn scalers(mut self, n_scalers: usize) -> Self {
         self.n_scalers = n_scalers;

@@ -1,6 +1,5 @@
-//! The replicas of a stack's daemons beside the first of each kind.
+//! Several daemons of a kind, and the one address at which they are reached.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
@@ -9,90 +8,60 @@ use super::Stack;
 use crate::daemon::Daemon;
 use crate::front::Front;
 
-/// All but the first control plane and the first scaler; none in most stacks.
+/// An address for all of a kind, where there are several.
 #[derive(Debug, Default)]
-pub struct Replicas {
-    /// Control planes.
-    pub control_planes: Vec<Daemon>,
-    /// Scalers.
-    pub scalers: Vec<Daemon>,
-    control_plane_front: Option<Front>,
-    scaler_front: Option<Front>,
+pub(super) struct Fronts {
+    control_planes: Option<Front>,
+    scalers: Option<Front>,
 }
 
-impl Replicas {
-    /// Keeps all but the first, which is the stack's.
-    pub(super) async fn take_control_planes(&mut self, all: VecDeque<Daemon>) -> Result<Daemon> {
-        let (first, others, front) = split(all).await?;
-        self.control_planes = others;
-        self.control_plane_front = front;
-        Ok(first)
+impl Fronts {
+    /// Returns where these are reached.
+    pub(super) async fn put_control_planes(&mut self, all: &[Daemon]) -> Result<SocketAddr> {
+        self.control_planes = front(all).await?;
+        let first = all.first().context("one at least")?;
+        Ok(self.control_planes(first))
     }
 
-    /// The same for scalers.
-    pub(super) async fn take_scalers(&mut self, all: VecDeque<Daemon>) -> Result<Daemon> {
-        let (first, others, front) = split(all).await?;
-        self.scalers = others;
-        self.scaler_front = front;
-        Ok(first)
-    }
-
-    /// Where control planes and scalers are reached, with these as the first.
-    pub(super) fn addresses(
-        &self,
-        control_plane: &Daemon,
-        scaler: &Daemon,
-    ) -> (SocketAddr, SocketAddr) {
-        let at = |front: &Option<Front>, first: &Daemon| {
-            let front = front.as_ref().map(Front::address);
-            front.unwrap_or_else(|| first.addresses().grpc)
-        };
-        (
-            at(&self.control_plane_front, control_plane),
-            at(&self.scaler_front, scaler),
-        )
-    }
-
-    /// Waits until all are ready.
-    pub(super) async fn ready(&self) -> Result<()> {
-        for daemon in self.control_planes.iter().chain(&self.scalers) {
-            daemon.ready().await?;
-        }
+    /// KEDA reaches them there; Envoy has the address of each.
+    pub(super) async fn put_scalers(&mut self, all: &[Daemon]) -> Result<()> {
+        self.scalers = front(all).await?;
         Ok(())
     }
 
-    /// All of them.
-    pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Daemon> {
-        self.control_planes.iter_mut().chain(&mut self.scalers)
+    /// Where control planes are reached, with this as the first.
+    pub(super) fn control_planes(&self, first: &Daemon) -> SocketAddr {
+        at(self.control_planes.as_ref(), first)
     }
 }
 
-async fn split(mut all: VecDeque<Daemon>) -> Result<(Daemon, Vec<Daemon>, Option<Front>)> {
-    let front = if all.len() > 1 {
-        let addresses = all.iter().map(|daemon| daemon.addresses().grpc);
-        Some(Front::start(addresses.collect()).await?)
-    } else {
-        None
-    };
-    let first = all.pop_front().context("one replica at least")?;
-    Ok((first, all.into(), front))
+async fn front(all: &[Daemon]) -> Result<Option<Front>> {
+    if all.len() < 2 {
+        return Ok(None);
+    }
+    let addresses = all.iter().map(|daemon| daemon.addresses().grpc);
+    Front::start(addresses.collect()).await.map(Some)
+}
+
+fn at(front: Option<&Front>, first: &Daemon) -> SocketAddr {
+    front.map_or(first.addresses().grpc, Front::address)
 }
 
 impl Stack {
-    /// Where the scalers are reached: the scaler, where there is one.
+    /// Where KEDA reaches the scalers.
     pub fn scaler_address(&self) -> SocketAddr {
-        self.replicas.addresses(&self.control_plane, &self.scaler).1
+        at(self.fronts.scalers.as_ref(), &self.scaler)
     }
 
     /// All control planes.
     pub fn control_planes(&mut self) -> Vec<&mut Daemon> {
         let first = std::iter::once(&mut self.control_plane);
-        first.chain(&mut self.replicas.control_planes).collect()
+        first.chain(&mut self.more_control_planes).collect()
     }
 
     /// All scalers.
     pub fn scalers(&mut self) -> Vec<&mut Daemon> {
         let first = std::iter::once(&mut self.scaler);
-        first.chain(&mut self.replicas.scalers).collect()
+        first.chain(&mut self.more_scalers).collect()
     }
 }

@@ -1,6 +1,5 @@
 //! Putting a stack together.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -13,10 +12,15 @@ use crate::envoy::{EndpointsFrom, EnvoyConfig, FilterConfig, VirtualHost};
 use crate::manifests::{Manifests, Service};
 use crate::process::free_address;
 use crate::programs;
-use crate::stack::{Folder, Replicas, Stack};
+use crate::stack::replicas::Fronts;
+use crate::stack::{Folder, Stack};
 
-const CONTROL_PLANE: &str = "wakegate-control-plane";
-const SCALER: &str = "wakegate-scaler";
+/// The daemons of a stack, and where several of a kind are reached.
+struct Started {
+    control_planes: Vec<Daemon>,
+    scalers: Vec<Daemon>,
+    fronts: Fronts,
+}
 
 impl StackBuilder {
     /// Starts everything; returns when every filter VM has the table.
@@ -41,13 +45,23 @@ impl StackBuilder {
         for (file, text) in &self.files {
             manifests.write(file, text)?;
         }
-        let (control_plane, scaler, replicas) = self.start_daemons(&root, &manifests).await?;
-        let addresses = replicas.addresses(&control_plane, &scaler);
-        let envoy_config = self.envoy_config(&root, addresses)?;
+        let Started {
+            mut control_planes,
+            mut scalers,
+            fronts,
+        } = self.start_daemons(&root, &manifests).await?;
+        let control_plane = control_planes.remove(0);
+        let scaler = scalers.remove(0);
+        let mut envoy_config =
+            self.envoy_config(&root, fronts.control_planes(&control_plane), &scaler)?;
+        let more = scalers.iter().map(|scaler| scaler.addresses().grpc);
+        envoy_config.scalers.extend(more);
         let mut stack = Stack {
             control_plane,
             scaler,
-            replicas,
+            more_control_planes: control_planes,
+            more_scalers: scalers,
+            fronts,
             envoy: None,
             manifests,
             envoy_config,
@@ -67,11 +81,7 @@ impl StackBuilder {
         Ok(stack)
     }
 
-    async fn start_daemons(
-        &self,
-        root: &Path,
-        manifests: &Manifests,
-    ) -> Result<(Daemon, Daemon, Replicas)> {
+    async fn start_daemons(&self, root: &Path, manifests: &Manifests) -> Result<Started> {
         let elsewhere = match self.daemons {
             Daemons::Real => None,
             Daemons::Peer(grpc) => Some(Addresses {
@@ -84,26 +94,72 @@ impl StackBuilder {
             }),
         };
         if let Some(addresses) = elsewhere {
-            return Ok((
-                Daemon::stopped("wakegate-control-plane", root, addresses),
-                Daemon::stopped("wakegate-scaler", root, addresses),
-                Replicas::default(),
-            ));
+            return Ok(Started {
+                control_planes: vec![Daemon::stopped("wakegate-control-plane", root, addresses)],
+                scalers: vec![Daemon::stopped("wakegate-scaler", root, addresses)],
+                fronts: Fronts::default(),
+            });
         }
-        let mut replicas = Replicas::default();
-        let args = vec![format!("--manifests={}", manifests.folder().display())];
-        let first = (CONTROL_PLANE, self.control_plane);
-        let planes = self.start_all(self.n_control_planes, first, root, args);
-        let control_plane = replicas.take_control_planes(planes.await?).await?;
-        let (reached_at, _) = replicas.addresses(&control_plane, &control_plane);
-        let args = vec![format!("--control-plane=http://{reached_at}")];
-        let first = (SCALER, self.scaler);
-        let scalers = self.start_all(self.n_scalers, first, root, args);
-        let scaler = replicas.take_scalers(scalers.await?).await?;
-        replicas.ready().await?;
-        control_plane.ready().await?;
-        scaler.ready().await?;
-        Ok((control_plane, scaler, replicas))
+        let control_planes = self.start_control_planes(root, manifests).await?;
+        let mut fronts = Fronts::default();
+        let reached_at = fronts.put_control_planes(&control_planes).await?;
+        let scalers = self.start_scalers(root, reached_at).await?;
+        fronts.put_scalers(&scalers).await?;
+        for daemon in control_planes.iter().chain(&scalers) {
+            daemon.ready().await?;
+        }
+        Ok(Started {
+            control_planes,
+            scalers,
+            fronts,
+        })
+    }
+
+    /// All but the first have folders of their own.
+    async fn start_control_planes(
+        &self,
+        root: &Path,
+        manifests: &Manifests,
+    ) -> Result<Vec<Daemon>> {
+        let mut places = vec![(root.to_owned(), self.control_plane)];
+        for number in 1..self.n_control_planes {
+            let folder = root.join(format!("control-plane-{number}"));
+            std::fs::create_dir_all(&folder).context("make a folder")?;
+            places.push((folder, Addresses::ANY));
+        }
+        let mut control_planes = Vec::new();
+        for (folder, addresses) in &places {
+            let args = vec![format!("--manifests={}", manifests.folder().display())];
+            let next = self.start_daemon(*addresses, "wakegate-control-plane", folder, args);
+            control_planes.push(next.await?);
+        }
+        Ok(control_planes)
+    }
+
+    async fn start_scalers(&self, root: &Path, control_plane: SocketAddr) -> Result<Vec<Daemon>> {
+        let mut places = vec![(root.to_owned(), self.scaler)];
+        for number in 1..self.n_scalers {
+            let folder = root.join(format!("scaler-{number}"));
+            std::fs::create_dir_all(&folder).context("make a folder")?;
+            places.push((folder, Addresses::ANY));
+        }
+        if self.n_scalers > 1 {
+            // They are told each other's addresses before they are there.
+            for (_, addresses) in &mut places {
+                addresses.grpc = free_address()?;
+            }
+        }
+        let peers: Vec<_> = places.iter().map(|(_, at)| at.grpc).collect();
+        let mut scalers = Vec::new();
+        for (folder, addresses) in &places {
+            let mut args = vec![format!("--control-plane=http://{control_plane}")];
+            if self.n_scalers > 1 {
+                args.extend(peers.iter().map(|peer| format!("--peer={peer}")));
+            }
+            let scaler = self.start_daemon(*addresses, "wakegate-scaler", folder, args);
+            scalers.push(scaler.await?);
+        }
+        Ok(scalers)
     }
 
     async fn start_daemon(
@@ -113,43 +169,19 @@ impl StackBuilder {
         root: &Path,
         args: Vec<String>,
     ) -> Result<Daemon> {
+        let args = [args, self.flags.clone()].concat();
         let daemon = Daemon::stopped(name, root, addresses);
         let mut daemon = daemon.with(args, self.environment.clone());
         daemon.start_again().await?;
         Ok(daemon)
     }
 
-    /// All replicas of one kind, the first at its addresses. The others have folders of their own.
-    async fn start_all(
+    fn envoy_config(
         &self,
-        n_replicas: usize,
-        (name, addresses): (&'static str, Addresses),
         root: &Path,
-        args: Vec<String>,
-    ) -> Result<VecDeque<Daemon>> {
-        let mut places = vec![(root.to_owned(), addresses)];
-        for number in 1..n_replicas {
-            let folder = root.join(format!("replica-{number}"));
-            std::fs::create_dir_all(&folder).context("make a folder")?;
-            places.push((folder, Addresses::ANY));
-        }
-        let mut args = [args, self.flags.clone()].concat();
-        if name == SCALER && n_replicas > 1 {
-            // They are told each other's addresses before they are there.
-            for (_, addresses) in &mut places {
-                addresses.grpc = free_address()?;
-                args.push(format!("--peer={}", addresses.grpc));
-            }
-        }
-        let mut all = VecDeque::new();
-        for (folder, addresses) in places {
-            let next = self.start_daemon(addresses, name, &folder, args.clone());
-            all.push_back(next.await?);
-        }
-        Ok(all)
-    }
-
-    fn envoy_config(&self, root: &Path, daemons: (SocketAddr, SocketAddr)) -> Result<EnvoyConfig> {
+        control_plane: SocketAddr,
+        scaler: &Daemon,
+    ) -> Result<EnvoyConfig> {
         let endpoints = if self.late_endpoints {
             let folder = root.join("envoy-endpoints");
             std::fs::create_dir_all(&folder).context("make a folder")?;
@@ -169,6 +201,7 @@ impl StackBuilder {
         } else {
             None
         };
+        let daemons = (control_plane, scaler.addresses().grpc);
         let (control_plane, scaler) = self.reached_at.unwrap_or(daemons);
         Ok(EnvoyConfig {
             node_id: "envoy-under-test".to_owned(),
@@ -179,7 +212,7 @@ impl StackBuilder {
             hosts: self.services.iter().map(VirtualHost::from).collect(),
             endpoints,
             control_planes: vec![control_plane],
-            scaler,
+            scalers: vec![scaler],
             stream_idle_timeout: self.stream_idle_timeout,
             buffer_limit: self.buffer_limit,
             connection_manager: self.connection_manager.clone(),
