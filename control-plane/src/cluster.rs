@@ -9,7 +9,7 @@ use crate::{
     leader::{self, LeaseConfig},
     peers::Follower,
     publish::Publisher,
-    source::kubernetes,
+    source::kubernetes::{self, Reach},
     writers::Writers,
 };
 
@@ -38,9 +38,22 @@ pub(crate) async fn start(
         workers,
         acks,
         metrics,
+        readiness,
+        stream_age: _,
         grpc,
     } = shared;
-    let source = kubernetes::Source::new(client.clone(), &config.namespaces, metrics.clone());
+    let reach = Reach::default();
+    let in_reach = readiness.condition("out of reach at the API server");
+    let watch = reach
+        .clone()
+        .watch(in_reach, metrics.clone(), tasks.shutdown_token());
+    tasks.spawn("reach", watch);
+    let source = kubernetes::Source::new(
+        client.clone(),
+        &config.namespaces,
+        reach.clone(),
+        metrics.clone(),
+    );
     let run = source.run(publisher.publishing(), tasks.shutdown_token());
     tasks.spawn("kubernetes", run);
 
@@ -50,9 +63,8 @@ pub(crate) async fn start(
         config.identity.clone(),
         address.unwrap_or_else(|| grpc.to_string()),
     );
-    let stop = tasks.shutdown_token();
-    let (leadership, run) = leader::run(client.clone(), lease, metrics.clone(), stop);
-    tasks.spawn("lease", run);
+    // Another leads as soon as this one is told to end, and hears from it until it has.
+    let leadership = leader::start(client.clone(), lease, reach, metrics.clone(), tasks);
     let transport = match speech {
         Speech::Said(transport) => transport,
         Speech::Own(allowed) => {

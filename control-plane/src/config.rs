@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use wakegate_runtime::{AddressFile, tls::TlsSetting};
+use wakegate_runtime::{AddressFile, StreamArgs, tls::TlsSetting};
 
 pub use self::args::{Args, KubernetesArgs};
 pub use self::authority::AuthorityArgs;
@@ -36,6 +36,8 @@ pub struct Config {
     pub address_file: Option<AddressFile>,
     /// How gRPC is spoken. Where nothing is said and there is an API server, by an authority of our own.
     pub tls: TlsSetting,
+    /// How old streams get, and what comes before a drain.
+    pub streams: StreamArgs,
     /// The longest that a drain takes.
     pub drain_limit: Duration,
 }
@@ -89,6 +91,7 @@ impl TryFrom<Args> for Config {
             listen,
             admin_listen,
             address_file,
+            streams,
             drain_limit_secs,
             tls,
             log: _,
@@ -115,6 +118,7 @@ impl TryFrom<Args> for Config {
             admin_listen,
             address_file: address_file.map(AddressFile::new),
             tls,
+            streams,
             drain_limit: Duration::from_secs(drain_limit_secs),
         })
     }

@@ -25,7 +25,7 @@ use envoy_types::pb::envoy::service::{
 use futures::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
-use wakegate_runtime::{Peer, Role};
+use wakegate_runtime::{Peer, Role, StreamAge};
 
 use self::{
     delta::Delta,
@@ -48,6 +48,7 @@ pub struct Eds {
 struct Shared {
     snapshots: Snapshots,
     metrics: Metrics,
+    stream_age: StreamAge,
     shutdown: CancellationToken,
 }
 
@@ -55,11 +56,17 @@ type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Eds {
     /// A server of what comes through `snapshots`, until the shutdown.
-    pub fn new(snapshots: Snapshots, metrics: Metrics, shutdown: CancellationToken) -> Self {
+    pub fn new(
+        snapshots: Snapshots,
+        metrics: Metrics,
+        stream_age: StreamAge,
+        shutdown: CancellationToken,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 snapshots,
                 metrics,
+                stream_age,
                 shutdown,
             }),
         }

@@ -7,20 +7,20 @@
 mod candidate;
 mod lease;
 
-use std::{convert::Infallible, future::Future, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use kube::Client;
 use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until},
 };
-use tokio_util::sync::CancellationToken;
+use wakegate_runtime::Tasks;
 
 use self::{
     candidate::{Candidate, Decision},
     lease::{LeaseError, Leases},
 };
-use crate::{backoff::jittered, metrics::Metrics};
+use crate::{backoff::jittered, metrics::Metrics, source::kubernetes::Reach};
 
 /// The name of the Lease in an installation.
 pub const LEASE: &str = "wakegate-control-plane";
@@ -136,13 +136,14 @@ fn is_before(until: Option<Instant>) -> bool {
     until.is_some_and(|until| Instant::now() < until)
 }
 
-/// Strives for the Lease until the shutdown, then gives it up. Nothing happens before the future is polled.
-pub fn run(
+/// Strives for the Lease until the drain, then gives it up, and goes on looking who leads until the shutdown.
+pub fn start(
     client: Client,
     config: LeaseConfig,
+    reach: Reach,
     metrics: Metrics,
-    shutdown: CancellationToken,
-) -> (Leadership, impl Future<Output = anyhow::Result<()>> + Send) {
+    tasks: &Tasks,
+) -> Leadership {
     let (until, leadership) = watch::channel(None);
     let (leader, its_address) = watch::channel(None);
     let leadership = Leadership {
@@ -150,23 +151,28 @@ pub fn run(
         leader: its_address,
     };
     let ours = leadership.clone();
-    let future = async move {
+    let (drain, shutdown) = (tasks.drain_token(), tasks.shutdown_token());
+    tasks.spawn("lease", async move {
         let mut election = Election {
             candidate: Candidate::new(config.identity.clone(), config.duration),
             leases: Leases::new(client, config.clone()),
             config,
+            reach,
             term: Term { until, leader },
+            is_candidate: true,
             is_failing: false,
         };
         tokio::select! {
             never = election.run() => match never {},
             never = tell(ours, metrics) => match never {},
-            () = shutdown.cancelled() => {}
+            () = drain.cancelled() => {}
         }
         election.end().await;
+        // Filters are here until the shutdown, and whoever leads is to know of them.
+        shutdown.run_until_cancelled(election.run()).await;
         Ok(())
-    };
-    (leadership, future)
+    });
+    leadership
 }
 
 /// Says each time when it begins and ends.
@@ -187,7 +193,10 @@ struct Election {
     candidate: Candidate,
     leases: Leases,
     config: LeaseConfig,
+    reach: Reach,
     term: Term,
+    /// Whether it may lead at all.
+    is_candidate: bool,
     is_failing: bool,
 }
 
@@ -209,7 +218,7 @@ impl Election {
         let lease = self.leases.read().await?;
         let now = Instant::now();
         match self.candidate.on(lease.as_ref().map(lease::record), now) {
-            Decision::Take | Decision::Renew => {
+            Decision::Take | Decision::Renew if self.is_candidate => {
                 // By the time of sending: the answer may come late, and others count from what was written.
                 let sent_at = Instant::now();
                 let is_ours = self.leases.hold(lease).await?;
@@ -220,9 +229,10 @@ impl Election {
                 }
                 Ok(is_ours)
             }
-            Decision::Follow => {
+            decision @ (Decision::Take | Decision::Renew | Decision::Follow) => {
                 self.term.until.send_replace(None);
-                self.follow(lease.as_ref().and_then(lease::address));
+                let other = lease.as_ref().filter(|_| decision == Decision::Follow);
+                self.follow(other.and_then(lease::address));
                 Ok(false)
             }
         }
@@ -252,10 +262,16 @@ impl Election {
             }
             (Some(_), true) | (None, false) => {}
         }
+        if self.is_failing {
+            self.reach.failed("Lease", "Lease");
+        } else {
+            self.reach.works("Lease");
+        }
     }
 
     /// Leads no more, and lets another do so at once.
-    async fn end(self) {
+    async fn end(&mut self) {
+        self.is_candidate = false;
         self.term.until.send_replace(None);
         if let Err(error) = self.leases.release().await {
             let error = format!("{:#}", anyhow::Error::new(error));

@@ -37,10 +37,9 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 use tonic::transport::server::Server;
-use tonic_health::{ServingStatus, server::HealthReporter};
 use wakegate_runtime::{
-    Clients, Latch, Readiness, Tasks, TlsSetting, Transport, admin, clients, listen,
-    tls::TlsArgsError,
+    Clients, Latch, Readiness, StreamAge, Tasks, TlsSetting, Transport, admin, clients, health,
+    listen, tls::TlsArgsError,
 };
 
 pub use self::config::{Args, Config};
@@ -76,6 +75,8 @@ struct Shared {
     workers: Workers,
     acks: Acks,
     metrics: Metrics,
+    readiness: Readiness,
+    stream_age: StreamAge,
     /// Where gRPC is served.
     grpc: SocketAddr,
 }
@@ -92,6 +93,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         admin_listen,
         address_file,
         tls,
+        streams,
         drain_limit,
     } = config;
     let (grpc, grpc_addr) = listen::bind("gRPC", listen).await?;
@@ -99,11 +101,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (sender, snapshots) = watch::channel(None);
-    let (tasks, workers) = (Tasks::default(), Workers::default());
+    let tasks = Tasks::with_drain_delay(streams.drain_delay());
+    let (workers, stream_age) = (Workers::default(), streams.age());
     let push = Push::new(
         snapshots.clone(),
         workers.clone(),
         metrics.clone(),
+        stream_age,
         tasks.shutdown_token(),
     );
     let shared = Shared {
@@ -112,29 +116,27 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         workers,
         acks: push.acks(),
         metrics: metrics.clone(),
+        readiness: Readiness::default(),
+        stream_age,
         grpc: grpc_addr,
     };
     if let Some(file) = address_file {
         file.write(shared.grpc, admin_addr)?;
     }
-    let readiness = Readiness::default();
-    let (first_load, parents) = match &source {
-        Source::Files { .. } => ("first load of the manifests", Parents::IfAnyGateway),
-        Source::Kubernetes(_) => ("first sync with the API server", Parents::Checked),
-    };
-    let first_load = readiness.latch(first_load);
+    let (first_load, parents) = first_load(&source);
+    let first_load = shared.readiness.latch(first_load);
     let serving = Serving {
         gateway_classes,
         parents,
     };
     let publisher = Publisher::new(Index::new(serving), sender, metrics);
     let speech = speech(tls, &shared)?;
-    let first_certificate = readiness.latch("first certificate");
+    let first_certificate = shared.readiness.latch("first certificate");
     let transport = start(source, speech, publisher, &shared).await?;
     let transport = first(transport, first_certificate);
     serve(&shared, (grpc, transport), push, first_load).await;
     let debug = debug::router(shared.snapshots.clone(), shared.workers.clone());
-    let router = admin::router(registry, readiness).merge(debug);
+    let router = admin::router(registry, shared.readiness.clone()).merge(debug);
     let stop = shared.tasks.shutdown_token();
     shared.tasks.spawn("admin", async {
         Ok(admin::serve(admin, router, stop).await?)
@@ -187,6 +189,14 @@ async fn first(mut transport: watch::Receiver<Option<Transport>>, latch: Latch) 
     }
 }
 
+/// What is waited for before anything is served, and how far routes are held against Gateways.
+fn first_load(source: &Source) -> (&'static str, Parents) {
+    match source {
+        Source::Files { .. } => ("first load of the manifests", Parents::IfAnyGateway),
+        Source::Kubernetes(_) => ("first sync with the API server", Parents::Checked),
+    }
+}
+
 /// Serves gRPC as soon as it is known how, and says that it does once there is a first table.
 async fn serve(
     shared: &Shared,
@@ -203,15 +213,20 @@ async fn serve(
         workers,
         acks: _,
         metrics,
+        readiness,
+        stream_age,
         grpc: _,
     } = shared;
     let shutdown = tasks.shutdown_token();
-    let eds = Eds::new(snapshots.clone(), metrics.clone(), shutdown.clone());
+    let eds = Eds::new(
+        snapshots.clone(),
+        metrics.clone(),
+        *stream_age,
+        shutdown.clone(),
+    );
     let (health, health_service) = tonic_health::server::health_reporter();
-    health
-        .set_service_status("", ServingStatus::NotServing)
-        .await;
-    let server = server().add_service(health_service);
+    health::follow(tasks, readiness, health, &[""]).await;
+    let server = server(*stream_age).add_service(health_service);
     tasks.spawn(
         "unread",
         end_unread(push.clients(), metrics.clone(), shutdown.clone()),
@@ -232,7 +247,7 @@ async fn serve(
         let server = server.serve_with_incoming_shutdown(incoming, stop);
         Ok(clients::serve_until(server, shutdown).await?)
     });
-    tasks.spawn_short("readiness", ready(snapshots.clone(), first_load, health));
+    tasks.spawn_short("readiness", ready(snapshots.clone(), first_load));
 }
 
 /// Ends the streams that nobody reads.
@@ -261,20 +276,19 @@ fn start_files(tasks: &Tasks, manifests: PathBuf, publisher: Publisher) {
 }
 
 /// Says so everywhere when there is a first table.
-async fn ready(
-    mut snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
-    first_load: Latch,
-    health: HealthReporter,
-) {
+async fn ready(mut snapshots: watch::Receiver<Option<Arc<Snapshot>>>, first_load: Latch) {
     if snapshots.wait_for(Option::is_some).await.is_ok() {
         first_load.release();
-        health.set_service_status("", ServingStatus::Serving).await;
     }
 }
 
 /// A server that takes many streams, and notices a peer that is gone.
-fn server() -> Server {
-    Server::builder()
+fn server(stream_age: StreamAge) -> Server {
+    let server = match stream_age.of_connections() {
+        Some(age) => Server::builder().max_connection_age(age),
+        None => Server::builder(),
+    };
+    server
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_concurrent_streams(Some(MAX_STREAMS))

@@ -1,5 +1,7 @@
 //! Every metric of the control plane, with its labels and help text.
 
+mod streams;
+
 use std::{fmt, sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
@@ -14,6 +16,8 @@ use crate::{
     writers::WriterMetrics,
 };
 
+pub(crate) use self::streams::{OpenStream, StreamMetrics};
+
 const REFUSED: &str =
     "Connections and streams of clients that were refused or ended, by the reason";
 
@@ -25,6 +29,7 @@ pub struct Metrics {
     objects: Family<KindLabel, Gauge>,
     watch_restarts: Family<KindLabel, Counter>,
     watch_errors: Family<KindLabel, Counter>,
+    out_of_reach: Family<NameLabel, Gauge>,
     entities: Family<EntityLabel, Gauge>,
     ready_backends: Gauge,
     findings: Gauge,
@@ -33,6 +38,8 @@ pub struct Metrics {
     eds_responses: Counter,
     eds_refusals: Counter,
     leader: Gauge,
+    /// The streams that are open.
+    pub(crate) streams: StreamMetrics,
     /// Those of what is written to Kubernetes.
     pub writers: WriterMetrics,
     /// Those of the own authority.
@@ -77,6 +84,11 @@ struct KindLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NameLabel {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EntityLabel {
     kind: EntityKind,
 }
@@ -105,6 +117,7 @@ impl Metrics {
             objects: Family::default(),
             watch_restarts: Family::default(),
             watch_errors: Family::default(),
+            out_of_reach: Family::default(),
             entities: Family::default(),
             ready_backends: Gauge::default(),
             findings: Gauge::default(),
@@ -113,13 +126,14 @@ impl Metrics {
             eds_responses: Counter::default(),
             eds_refusals: Counter::default(),
             leader: Gauge::default(),
+            streams: StreamMetrics::register(all),
             writers: WriterMetrics::register(all),
             authority: AuthorityMetrics::register(all),
             tls: TlsMetrics::register(all, refusals.clone()),
             refusals,
         };
         metrics.register_watches(all);
-        metrics.register_eds(all);
+        metrics.register_updates(all);
         all.register(
             "reloads",
             "Times that changes were taken in",
@@ -148,18 +162,18 @@ impl Metrics {
             "Things that are wrong with objects",
             metrics.findings.clone(),
         );
-        all.register(
-            "updates",
-            "Updates sent to filters and scalers",
-            metrics.updates.clone(),
-        );
-        all.register("acks", "What became of updates", metrics.acks.clone());
         let leader = metrics.leader.clone();
         all.register("leader", "Whether this replica writes", leader);
         metrics
     }
 
-    fn register_eds(&self, all: &mut Registry) {
+    fn register_updates(&self, all: &mut Registry) {
+        all.register(
+            "updates",
+            "Updates sent to filters and scalers",
+            self.updates.clone(),
+        );
+        all.register("acks", "What became of updates", self.acks.clone());
         let eds_responses = self.eds_responses.clone();
         all.register("eds_responses", "Responses sent to Envoys", eds_responses);
         let eds_refusals = self.eds_refusals.clone();
@@ -182,6 +196,12 @@ impl Metrics {
             "watch_errors",
             "Times that a list or watch failed or was cut",
             watch_errors,
+        );
+        let out_of_reach = self.out_of_reach.clone();
+        all.register(
+            "out_of_reach",
+            "Whether a kind, or the Lease, cannot be read for so long that this replica is not ready",
+            out_of_reach,
         );
     }
 
@@ -215,6 +235,12 @@ impl Metrics {
     /// A list or a watch failed, or was cut.
     pub fn watch_failed(&self, kind: Kind) {
         self.watch_errors.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// A kind, or the Lease, cannot be read for long, or can be again.
+    pub(crate) fn out_of_reach(&self, kind: &'static str, is_lost: bool) {
+        let of_kind = self.out_of_reach.get_or_create_owned(&NameLabel { kind });
+        of_kind.set(i64::from(is_lost));
     }
 
     /// An update began to be sent.

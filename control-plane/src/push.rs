@@ -20,7 +20,9 @@ use futures::stream;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status, Streaming};
-use wakegate_runtime::{Clients, Peer, Refusals, Role, clients::Limits, refusals::is_garbage};
+use wakegate_runtime::{
+    Clients, Peer, Refusals, Role, StreamAge, clients::Limits, refusals::is_garbage,
+};
 use wakegate_wire::v1::{self, watch_request};
 
 pub use self::acks::{Acks, Applied};
@@ -67,15 +69,18 @@ struct Shared {
     workers: Workers,
     clients: Clients,
     metrics: Metrics,
+    stream_age: StreamAge,
     shutdown: CancellationToken,
 }
 
 impl Push {
-    /// A server that pushes what comes through `snapshots`, until the shutdown.
+    /// A server that pushes what comes through `snapshots`, until the shutdown. A stream gets as old as `stream_age`
+    /// says.
     pub fn new(
         snapshots: Snapshots,
         workers: Workers,
         metrics: Metrics,
+        stream_age: StreamAge,
         shutdown: CancellationToken,
     ) -> Self {
         let views = Views::default();
@@ -86,6 +91,7 @@ impl Push {
                 workers,
                 clients: Clients::new(STREAMS),
                 metrics,
+                stream_age,
                 shutdown,
             }),
         }

@@ -19,6 +19,8 @@ mod harness;
 mod peers;
 #[path = "loopback/push.rs"]
 mod push;
+#[path = "loopback/spread.rs"]
+mod spread;
 #[path = "loopback/tls.rs"]
 mod tls;
 #[path = "loopback/watching.rs"]

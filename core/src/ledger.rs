@@ -5,11 +5,14 @@
 //! the network does; the ledger's `now` only says how long ago a report came. What may be stored is
 //! bounded here; what the numbers mean for KEDA is [`scale`](crate::scale())'s part.
 
+mod answers;
 mod count;
 mod error;
 mod known;
 mod life;
 mod merge;
+mod page;
+mod peers;
 #[cfg(test)]
 mod tests;
 
@@ -18,10 +21,13 @@ use std::{
     time::Duration,
 };
 
-use self::{count::Count, known::Known, life::Life};
+use self::{count::Count, known::Known, life::Life, life::Via};
 use crate::{Instance, Key, Report};
 
+pub use self::answers::InFlight;
 pub use self::error::LedgerError;
+pub use self::page::{Page, PageCount, Sample};
+pub use self::peers::{PeerId, PeerLoss, Peers};
 
 /// A worker that said nothing for so long is gone: ten times the time between two reports, and time
 /// enough for a reconnect at the longest back-off (5 s).
@@ -71,6 +77,7 @@ pub struct Ledger {
     counts: HashMap<Key, BTreeMap<u32, Count>>,
     n_counts: usize,
     known: Known,
+    peers: Peers,
 }
 
 /// The place of a worker, whatever its life.
@@ -85,6 +92,8 @@ struct Slot {
 pub struct Applied {
     /// Whether it was news. A sequence number seen before is not.
     pub taken: bool,
+    /// The ledger's number of the worker, for as long as it is not forgotten.
+    pub worker: u32,
     /// The last sequence number of this worker's life that was taken in.
     pub sequence: u64,
     /// Whether the worker is to name the keys of its table in its next report.
@@ -106,15 +115,6 @@ pub struct Aged {
     pub touched: Vec<Key>,
 }
 
-/// Requests under way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct InFlight {
-    /// Kept in Envoy until the backend is awake.
-    pub held: u64,
-    /// At the backend.
-    pub running: u64,
-}
-
 impl Ledger {
     /// An empty ledger, which knows that it has heard nobody before `now`.
     pub fn new(now: Duration) -> Self {
@@ -129,6 +129,7 @@ impl Ledger {
             counts: HashMap::new(),
             n_counts: 0,
             known: Known::default(),
+            peers: Peers::default(),
         }
     }
 
@@ -159,14 +160,39 @@ impl Ledger {
         instance: &Instance,
         report: Report,
     ) -> Result<Applied, LedgerError> {
+        self.apply_from(now, Via::Here, instance, report)
+    }
+
+    /// Takes in a report that another replica heard.
+    ///
+    /// # Errors
+    /// As [`Ledger::apply`].
+    pub fn apply_relayed(
+        &mut self,
+        now: Duration,
+        peer: PeerId,
+        instance: &Instance,
+        report: Report,
+    ) -> Result<Applied, LedgerError> {
+        self.apply_from(now, Via::Peer(peer), instance, report)
+    }
+
+    fn apply_from(
+        &mut self,
+        now: Duration,
+        via: Via,
+        instance: &Instance,
+        report: Report,
+    ) -> Result<Applied, LedgerError> {
         error::check(instance, &report)?;
         let slot = Slot::of(instance);
         let id = self.ids.get(&slot).copied();
-        let life = id.and_then(|id| self.lives.get(&id));
-        if let Some(life) = life
+        let known = id.and_then(|id| Some((id, self.lives.get(&id)?)));
+        if let Some((worker, life)) = known
             && life.has_heard(now, instance, &report)?
         {
             return Ok(Applied {
+                worker,
                 sequence: life.sequence,
                 ..Applied::default()
             });
@@ -176,10 +202,15 @@ impl Ledger {
             self.known.learn(report.known_digest, keys)?;
         }
         let (id, span) = self.turn(now, slot, instance, &report);
+        if let Some(life) = self.lives.get_mut(&id) {
+            life.via = via;
+        }
         let mut applied = Applied {
             taken: true,
+            worker: id,
             sequence: report.sequence,
-            wants_keys: self.known.wants(now, report.known_digest),
+            // Nobody here can ask a worker that reports elsewhere.
+            wants_keys: via == Via::Here && self.known.wants(now, report.known_digest),
             table_changed: self.known.refer(id, report.known_digest),
             ..Applied::default()
         };
@@ -188,12 +219,22 @@ impl Ledger {
         Ok(applied)
     }
 
+    /// The other replicas.
+    pub fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
+    /// The other replicas, to say who is heard.
+    pub fn peers_mut(&mut self) -> &mut Peers {
+        &mut self.peers
+    }
+
     /// Forgets who said nothing for so long that nothing of it can be asked for; to be called each second.
     pub fn age(&mut self, now: Duration) -> Aged {
         let mut aged = Aged::default();
         let mut gone = Vec::new();
         for (id, life) in &mut self.lives {
-            let silence = now.saturating_sub(life.seen);
+            let silence = self.peers.clock(life.via, now).saturating_sub(life.seen);
             if silence > SILENCE && !life.silent {
                 life.silent = true;
                 self.known.release(*id);
@@ -224,93 +265,9 @@ impl Ledger {
     pub fn remember(&mut self, window: Duration) {
         self.horizon = self.horizon.max(window).min(MAX_HORIZON);
     }
-
-    /// What is under way now, under all of `keys`.
-    pub fn in_flight<'a>(
-        &self,
-        keys: impl IntoIterator<Item = &'a Key>,
-        now: Duration,
-    ) -> InFlight {
-        let live = self.counts_of(keys).filter(|(life, _)| life.is_live(now));
-        live.fold(InFlight::default(), |sum, (_, count)| InFlight {
-            held: sum.held + u64::from(count.held),
-            running: sum.running + u64::from(count.running),
-        })
-    }
-
-    /// Requests that started within the last `window`, a second more or less, under all of `keys`.
-    pub fn started<'a>(
-        &self,
-        keys: impl IntoIterator<Item = &'a Key>,
-        now: Duration,
-        window: Duration,
-    ) -> u64 {
-        let window = millis(window.min(MAX_HORIZON));
-        self.counts_of(keys)
-            .map(|(life, count)| count.started_within(life.line_at(now), window))
-            .fold(0, u64::saturating_add)
-    }
-
-    /// The time-weighted mean of held + running over the last 15 s, under all of `keys`: exact but for
-    /// what happened since the last reports, which counts as unchanged.
-    pub fn mean<'a>(&self, keys: impl IntoIterator<Item = &'a Key>, now: Duration) -> f64 {
-        let window = millis(MEAN_WINDOW);
-        let integral = self
-            .counts_of(keys)
-            .map(|(life, count)| {
-                count.integral_within(life.line_at(now), window, life.is_live(now))
-            })
-            .fold(0, u64::saturating_add);
-        to_f64(integral) / to_f64(window)
-    }
-
-    /// Whether some live worker has a table with `key`: so that its saying nothing of it means something.
-    pub fn knows(&self, key: &Key, now: Duration) -> bool {
-        self.known
-            .holders(key)
-            .any(|id| self.lives.get(&id).is_some_and(|life| life.is_live(now)))
-    }
-
-    /// Whether this ledger has listened for long enough to call anything idle.
-    pub fn is_settled(&self, now: Duration) -> bool {
-        self.heard_for(now) >= self.settling
-    }
-
-    /// How long this ledger has listened.
-    pub fn heard_for(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.since)
-    }
-
-    /// Workers heard within the last 10 s.
-    pub fn n_live(&self, now: Duration) -> usize {
-        self.lives.values().filter(|life| life.is_live(now)).count()
-    }
-
-    /// Keys with numbers.
-    pub fn n_keys(&self) -> usize {
-        self.counts.len()
-    }
-
-    fn counts_of<'a, 's>(
-        &'s self,
-        keys: impl IntoIterator<Item = &'a Key>,
-    ) -> impl Iterator<Item = (&'s Life, &'s Count)> {
-        keys.into_iter()
-            .filter_map(|key| self.counts.get(key))
-            .flatten()
-            .filter_map(|(id, count)| Some((self.lives.get(id)?, count)))
-    }
 }
 
 /// Whole milliseconds; 2^64 of them are for ever.
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts and windows stay far below 2^52"
-)]
-fn to_f64(n: u64) -> f64 {
-    n as f64
 }

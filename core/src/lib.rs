@@ -18,6 +18,7 @@ mod policy;
 mod regex;
 mod report;
 mod reporter;
+mod roll;
 mod route;
 mod scale;
 mod table;
@@ -29,7 +30,9 @@ pub use self::backend::{Backend, BackendId, Key};
 pub use self::clock::Clock;
 pub use self::demand::{Demand, Totals};
 pub use self::gate::{Answered, Gate, GateAction, GateState, Held, Loss, ProbeOutcome, RequestId};
-pub use self::ledger::{Aged, Applied, InFlight, Ledger, LedgerError};
+pub use self::ledger::{
+    Aged, Applied, InFlight, Ledger, LedgerError, Page, PageCount, PeerId, PeerLoss, Peers, Sample,
+};
 pub use self::link::{Link, LinkAction};
 pub use self::policy::{
     Body, ColdStartHeader, File, NoWake, NoWakeMatch, Placeholder, Policy, RequestMatch,
@@ -38,6 +41,7 @@ pub use self::policy::{
 pub use self::regex::{Regex, RegexError};
 pub use self::report::{Instance, KeyReport, Report};
 pub use self::reporter::Reporter;
+pub use self::roll::sign_roll;
 pub use self::route::{
     HeaderMatch, HostMatch, PathMatch, QueryMatch, Route, RouteId, Target, ValueMatch,
 };

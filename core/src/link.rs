@@ -8,6 +8,11 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause: a peer that is back is found again within this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// The longest pause after a stream that its server ended well: it drains, or wants its streams to be spread over
+/// all replicas anew. Nothing failed, so there is nothing to wait for; but a replica that goes sends all of its
+/// workers away at once. With a tick of 100 ms a worker is elsewhere within 200 ms.
+const MOVE_PAUSE: Duration = Duration::from_millis(50);
+
 /// Both servers send a heartbeat each second. Three that are missing mean a peer that hangs: Envoy would
 /// go on queueing what is sent to it.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -18,6 +23,8 @@ pub struct Link {
     state: State,
     /// Failures in a row.
     n_failures: u32,
+    /// Streams that ended well.
+    n_moves: u32,
     /// Spreads the workers of a fleet that all lost the same peer.
     seed: u64,
 }
@@ -45,6 +52,7 @@ impl Link {
                 retry_at: Duration::ZERO,
             },
             n_failures: 0,
+            n_moves: 0,
             seed,
         }
     }
@@ -89,6 +97,20 @@ impl Link {
         let share = jitter(self.seed, self.n_failures);
         self.state = State::Closed {
             retry_at: now + pause / 2 + (pause / 2 * share) / 1_000,
+        };
+    }
+
+    /// The server ended the stream and says that all is well: it is opened anew almost at once, wherever that leads.
+    /// From a peer that has said nothing before, that is a failure like any other.
+    pub fn ended_well(&mut self, now: Duration) {
+        if !self.is_up() {
+            self.closed(now);
+            return;
+        }
+        self.n_moves = self.n_moves.wrapping_add(1);
+        let share = jitter(self.seed, self.n_moves);
+        self.state = State::Closed {
+            retry_at: now + (MOVE_PAUSE * share) / 1_000,
         };
     }
 
@@ -151,6 +173,44 @@ mod tests {
             assert!((full / 2..=full).contains(&pause), "{n}: {pause:?}");
         }
         assert_ne!(pauses(7), pauses(8));
+    }
+
+    #[test]
+    fn a_stream_that_ended_well_is_opened_almost_at_once_and_counts_as_no_failure() {
+        let ends: Vec<Duration> = (0..8)
+            .map(|seed| {
+                let mut link = Link::new(seed);
+                for _ in 0..3 {
+                    link.opened(Duration::ZERO);
+                    link.heard(Duration::ZERO);
+                    link.ended_well(Duration::ZERO);
+                    assert!(!link.is_up());
+                    assert_eq!(link.poll(MOVE_PAUSE), Some(LinkAction::Open));
+                }
+                assert_eq!(link.n_failures, 0);
+                let State::Closed { retry_at } = link.state else {
+                    panic!("closed");
+                };
+                retry_at
+            })
+            .collect();
+        let differ: std::collections::BTreeSet<_> = ends.iter().collect();
+        assert!(differ.len() > 4, "workers keep in step: {ends:?}");
+    }
+
+    #[test]
+    fn a_good_end_of_a_peer_that_said_nothing_is_a_failure() {
+        let mut link = Link::new(3);
+        for n in 0..9 {
+            link.opened(Duration::ZERO);
+            link.ended_well(Duration::ZERO);
+            assert_eq!(link.n_failures, n + 1);
+        }
+        assert_eq!(
+            link.poll(LONGEST_PAUSE / 4),
+            None,
+            "it is not asked in a hurry"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::Key;
 
 /// One life of one filter VM: a later `boot_id` of the same worker replaces an earlier one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instance {
     /// The Envoy process: its `node.id`.
     pub proxy: Arc<str>,

@@ -110,6 +110,9 @@ pub enum Unknown {
     /// Workers reconnect one by one.
     #[error("the scaler started a moment ago and has not heard all workers yet")]
     Settling,
+    /// What the other replica's workers do is not known.
+    #[error("replica {0} of the scaler is not heard, and may know of requests")]
+    Unheard(String),
     /// Silence of a key is not idleness.
     #[error("no live worker has said that its table contains {0}")]
     NoWorker(Key),
@@ -212,8 +215,8 @@ pub fn active_window(polling_interval: Option<NonZeroU32>) -> Duration {
 
 /// What KEDA is told of the workload whose demand `keys` are.
 ///
-/// Demand is a fact whoever reports it; that there is none takes a live worker for each key, and a ledger
-/// that has listened for long enough.
+/// Demand is a fact whoever reports it; that there is none takes a live worker for each key, a ledger that has
+/// listened for long enough, and that every other replica is heard.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -241,6 +244,9 @@ pub fn scale(ledger: &Ledger, keys: &[Key], question: &Question) -> Scale {
     }
     if keys.is_empty() {
         return Scale::Unknown(Unknown::NoKeys);
+    }
+    if let Some(peer) = ledger.peers().unheard(now) {
+        return Scale::Unknown(Unknown::Unheard(peer.to_owned()));
     }
     if let Some(key) = keys.iter().find(|key| !ledger.knows(key, now)) {
         return Scale::Unknown(Unknown::NoWorker(key.clone()));

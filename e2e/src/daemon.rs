@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::client::{Answer, Version, fetch, get};
 use crate::envoy::{Samples, samples};
-use crate::eventually::eventually;
+use crate::eventually::{eventually, until};
 use crate::process::Process;
 use crate::programs;
 
@@ -164,6 +164,20 @@ impl Daemon {
 
     fn signal(&self, signal: Signal) -> Result<()> {
         self.process.as_ref().context("it runs")?.signal(signal)
+    }
+
+    /// Tells it to end with SIGTERM, and waits for nothing; `terminate` does.
+    pub fn ask_to_end(&self) -> Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Waits until it has ended after it was told to; an error when it does not end well and in time.
+    pub async fn ended(&mut self) -> Result<()> {
+        let mut process = self.process.take().context("it runs")?;
+        let ended = until(STOP_LIMIT, "its end", || process.ended().transpose());
+        let status = ended.await??;
+        ensure!(status.success(), "{} ended with {status}", self.name);
+        Ok(())
     }
 
     /// Ends it with SIGTERM; an error when it does not end well and in time.

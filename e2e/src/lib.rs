@@ -8,6 +8,7 @@ pub mod client;
 mod daemon;
 mod envoy;
 mod eventually;
+mod front;
 pub mod kube;
 mod manifests;
 mod peer;
@@ -28,6 +29,7 @@ pub use envoy::{
     VirtualHost, samples,
 };
 pub use eventually::{eventually, eventually_is, throughout, until};
+pub use front::Front;
 pub use manifests::{Manifests, NAMESPACE, SERVICE_PORT, Service};
 pub use peer::{Peer, table};
 pub use process::{Process, free_address};

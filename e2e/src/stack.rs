@@ -2,6 +2,7 @@
 //! Every test has its own, in a folder of its own, on ports of its own.
 
 mod build;
+mod replicas;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::manifests::{Manifests, Service};
 use crate::tls::{Certificates, Link, Role};
 
 pub use build::StackBuilder;
+use replicas::Fronts;
 
 /// The running stack. Without `finish`, its drop prints the logs: the test has failed.
 #[derive(Debug)]
@@ -27,6 +29,11 @@ pub struct Stack {
     pub control_plane: Daemon,
     /// The scaler; not running in a stack without one.
     pub scaler: Daemon,
+    /// The other control planes.
+    pub more_control_planes: Vec<Daemon>,
+    /// The other scalers.
+    pub more_scalers: Vec<Daemon>,
+    fronts: Fronts,
     /// Envoy, until it was killed.
     pub envoy: Option<Envoy>,
     /// The manifests that the control plane reads.
@@ -79,7 +86,7 @@ impl Stack {
 
     /// How KEDA reaches the scaler.
     pub fn keda_link(&self) -> Result<Link> {
-        let address = self.scaler.addresses().grpc;
+        let address = self.scaler_address();
         let certificates = self.certificates.as_ref();
         certificates.map_or(Ok(address.into()), |it| it.link(address, Role::Keda))
     }
@@ -156,8 +163,12 @@ impl Stack {
 
     /// An error when a daemon has ended or a filter VM has died.
     pub fn is_well(&mut self) -> Result<()> {
-        self.control_plane.is_well()?;
-        self.scaler.is_well()?;
+        for daemon in self.control_planes() {
+            daemon.is_well()?;
+        }
+        for daemon in self.scalers() {
+            daemon.is_well()?;
+        }
         self.envoy.as_ref().map_or(Ok(()), Envoy::is_well)
     }
 
@@ -167,7 +178,11 @@ impl Stack {
         if let Some(envoy) = self.envoy.take() {
             envoy.terminate(Duration::from_secs(10)).await?;
         }
-        for daemon in [&mut self.scaler, &mut self.control_plane] {
+        let more = self
+            .more_scalers
+            .iter_mut()
+            .chain(&mut self.more_control_planes);
+        for daemon in more.chain([&mut self.scaler, &mut self.control_plane]) {
             if daemon.is_running() {
                 daemon.terminate().await?;
             }

@@ -10,6 +10,7 @@ mod add_on_schema;
 mod add_on_status;
 mod annotated;
 mod clusters_side_by_side;
+mod control_planes;
 mod cycle;
 mod deleted_objects;
 mod endpoints;

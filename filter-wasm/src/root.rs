@@ -9,7 +9,7 @@ use crate::{
     abi::LogLevel,
     host,
     shared::Shared,
-    streams::{News, RoutesStream},
+    streams::{End, News, RoutesStream},
     table_store::{self, TableStore},
 };
 
@@ -27,6 +27,16 @@ struct Life {
     instance: Instance,
     routes: RoutesStream,
     store: TableStore,
+    /// Workers of this proxy that are with the same control plane, as that says.
+    n_connected: u32,
+    /// Workers of this proxy, wherever their streams are.
+    n_signed: u32,
+}
+
+impl Life {
+    fn n_workers(&self) -> u32 {
+        self.n_connected.max(self.n_signed).max(1)
+    }
 }
 
 impl Root {
@@ -58,6 +68,8 @@ impl Root {
             instance,
             routes: RoutesStream::new(seed.rotate_left(7)),
             store: TableStore::default(),
+            n_connected: 0,
+            n_signed: 0,
         }
     }
 
@@ -72,7 +84,10 @@ impl Root {
         let is_connected = life.routes.is_up();
         shared.worker.borrow_mut().set_connected(now, is_connected);
         shared.stats.connected(is_connected, shared.demand.is_up());
-        life.store.poll(now, shared);
+        if let Some(n_signed) = life.store.poll(now, shared, life.instance.worker) {
+            life.n_signed = n_signed;
+            shared.worker.borrow_mut().set_workers(life.n_workers());
+        }
     }
 
     fn on_routes_message(&mut self, message: &[u8]) {
@@ -87,7 +102,10 @@ impl Root {
                 shared.worker.borrow_mut().apply(now, update);
                 life.routes.ack(version, String::new());
             }
-            Ok(News::Workers(n_workers)) => shared.worker.borrow_mut().set_workers(n_workers),
+            Ok(News::Workers(n_connected)) => {
+                life.n_connected = n_connected;
+                shared.worker.borrow_mut().set_workers(life.n_workers());
+            }
             Ok(News::Nothing) => {}
             Err(reason) => {
                 shared.stats.refused_update();
@@ -155,18 +173,18 @@ impl Root {
         shared.act();
     }
 
-    pub(crate) fn on_grpc_close(&mut self, token: u32) {
+    pub(crate) fn on_grpc_close(&mut self, token: u32, status: u32) {
         // Envoy keeps its side of a stream that the peer ended until it is cancelled here, and would
         // reset it once more, long freed, when this root goes.
         host::cancel_stream(token);
         let Some(shared) = self.shared.clone() else {
             return;
         };
-        let now = shared.now();
+        let (now, end) = (shared.now(), End::from(status));
         if shared.demand.is(token) {
-            shared.demand.closed(now, &shared);
+            shared.demand.closed(now, end, &shared);
         } else if let Some(life) = self.life.as_mut().filter(|life| life.routes.is(token)) {
-            life.routes.closed(now);
+            life.routes.closed(now, end);
         }
         self.poll_streams();
     }

@@ -47,6 +47,22 @@ pub(crate) enum News {
     Nothing,
 }
 
+/// How the peer ended a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With OK: it wants the stream to be elsewhere, and is well.
+    Well,
+    /// In any other way.
+    Badly,
+}
+
+impl From<u32> for End {
+    /// By gRPC's code.
+    fn from(status: u32) -> Self {
+        if status == 0 { Self::Well } else { Self::Badly }
+    }
+}
+
 impl Line {
     fn new(seed: u64) -> Self {
         Self {
@@ -81,9 +97,12 @@ impl Line {
         self.token == Some(token)
     }
 
-    fn closed(&mut self, now: Duration) {
+    fn closed(&mut self, now: Duration, end: End) {
         self.token = None;
-        self.link.closed(now);
+        match end {
+            End::Well => self.link.ended_well(now),
+            End::Badly => self.link.closed(now),
+        }
     }
 }
 
@@ -126,8 +145,8 @@ impl RoutesStream {
         self.line.link.is_up()
     }
 
-    pub(crate) fn closed(&mut self, now: Duration) {
-        self.line.closed(now);
+    pub(crate) fn closed(&mut self, now: Duration, end: End) {
+        self.line.closed(now, end);
     }
 
     /// # Errors
@@ -198,9 +217,9 @@ impl DemandStream {
         line.as_ref().is_some_and(|line| line.link.is_up())
     }
 
-    pub(crate) fn closed(&self, now: Duration, shared: &Shared) {
+    pub(crate) fn closed(&self, now: Duration, end: End, shared: &Shared) {
         if let Some(line) = self.line.borrow_mut().as_mut() {
-            line.closed(now);
+            line.closed(now, end);
         }
         shared.worker.borrow_mut().report_closed();
     }

@@ -1,9 +1,9 @@
-//! The table in Envoy's shared data: it outlives a VM, so that a new one starts from it and not from
-//! nothing.
+//! The table in Envoy's shared data: it outlives a VM, so that a new one starts from it and not from nothing. And the
+//! list of the workers that share it.
 
 use std::{iter, time::Duration};
 
-use wakegate_core::{TableUpdate, Worker};
+use wakegate_core::{TableUpdate, Worker, sign_roll};
 use wakegate_wire::{Assembler, Message as _, v1};
 
 use crate::{host, shared::Shared};
@@ -23,12 +23,23 @@ pub(crate) struct TableStore {
 }
 
 impl TableStore {
-    /// Writes the table when it has changed, unless another worker of this proxy already did.
-    pub(crate) fn poll(&mut self, now: Duration, shared: &Shared) {
+    /// Writes the table when it has changed, unless another worker of this proxy already did. Returns how many workers
+    /// there are, once a second.
+    pub(crate) fn poll(&mut self, now: Duration, shared: &Shared, ordinal: u32) -> Option<u32> {
         if now.saturating_sub(self.looked_at) < INTERVAL {
-            return;
+            return None;
         }
         self.looked_at = now;
+        self.store(shared);
+        let key = Keys::of(shared).workers;
+        let (roll, cas) = host::shared(&key);
+        let (roll, n_workers) = sign_roll(roll.as_deref().unwrap_or_default(), ordinal, now);
+        // Where another was faster, the next time will do.
+        host::set_shared(&key, &roll, cas);
+        Some(n_workers)
+    }
+
+    fn store(&mut self, shared: &Shared) {
         let worker = shared.worker.borrow();
         let Some(version) = worker.version().filter(|version| *version != self.version) else {
             return;
@@ -82,6 +93,7 @@ pub(crate) fn load(shared: &Shared) -> Option<TableUpdate> {
 struct Keys {
     version: String,
     table: String,
+    workers: String,
 }
 
 impl Keys {
@@ -92,6 +104,7 @@ impl Keys {
         Self {
             version: format!("wakegate.version.{cluster}.{scope}"),
             table: format!("wakegate.table.{cluster}.{scope}"),
+            workers: format!("wakegate.workers.{cluster}.{scope}"),
         }
     }
 }

@@ -96,6 +96,6 @@ pub(crate) fn on_grpc_receive(root: u32, token: u32, size: usize) {
     with_root(root, |root| root.on_grpc_receive(token, size));
 }
 
-pub(crate) fn on_grpc_close(root: u32, token: u32) {
-    with_root(root, |root| root.on_grpc_close(token));
+pub(crate) fn on_grpc_close(root: u32, token: u32, status: u32) {
+    with_root(root, |root| root.on_grpc_close(token, status));
 }

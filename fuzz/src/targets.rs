@@ -2,6 +2,7 @@
 
 mod annotations;
 mod heads;
+mod ledgers;
 mod lookup;
 mod manifests;
 mod plugin;
@@ -12,9 +13,10 @@ mod updates;
 use crate::Target;
 
 /// All targets.
-pub const ALL: [Target; 7] = [
+pub const ALL: [Target; 8] = [
     updates::TARGET,
     reports::TARGET,
+    ledgers::TARGET,
     plugin::TARGET,
     heads::TARGET,
     annotations::TARGET,

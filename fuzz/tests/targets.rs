@@ -27,6 +27,11 @@ fn reports() {
 }
 
 #[test]
+fn ledgers() {
+    check("ledgers", 1_000);
+}
+
+#[test]
 fn plugin() {
     check("plugin", 1_500);
 }

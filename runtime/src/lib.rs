@@ -6,18 +6,21 @@
 
 pub mod admin;
 pub mod clients;
+pub mod health;
 pub mod listen;
 pub mod refusals;
 pub mod sparing;
+pub mod streams;
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;
 
-pub use self::admin::{Latch, Readiness};
+pub use self::admin::{Condition, Latch, Readiness};
 pub use self::clients::{Clients, NoPlace};
 pub use self::listen::{AddressFile, ListenError};
 pub use self::refusals::Refusals;
 pub use self::sparing::Sparing;
+pub use self::streams::{StreamAge, StreamArgs, StreamEnd};
 pub use self::tasks::{TaskError, Tasks};
 pub use self::telemetry::{LogArgs, TelemetryError};
 pub use self::tls::{Peer, Role, Tls, TlsMetrics, TlsSetting, Transport};

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -27,7 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// tasks.run(Duration::from_secs(1)).await.unwrap();
 /// # });
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Tasks {
     shared: Arc<Shared>,
 }
@@ -57,14 +57,26 @@ pub enum TaskError {
     },
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     tracker: TaskTracker,
+    /// Comes before the shutdown, by the delay; at the latest with it.
+    drain: CancellationToken,
+    drain_delay: Duration,
     shutdown: CancellationToken,
     /// The first failure is the cause; what fails in its wake is only logged.
     failure: Mutex<Option<anyhow::Error>>,
     /// Task name -> how many run, for the message when a drain gives up.
     running: Mutex<BTreeMap<&'static str, usize>>,
+}
+
+/// What a daemon is told by a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// By whoever runs it for others.
+    Terminate,
+    /// By somebody at a terminal.
+    Interrupt,
 }
 
 /// Tells the end of one task, also when it unwinds.
@@ -73,7 +85,30 @@ struct Running {
     shared: Arc<Shared>,
 }
 
+impl Default for Tasks {
+    /// Tasks that end as soon as they are told to.
+    fn default() -> Self {
+        Self::with_drain_delay(Duration::ZERO)
+    }
+}
+
 impl Tasks {
+    /// Tasks that go on for so long after SIGTERM as if nothing had been said: until whoever sends clients here has
+    /// heard that this daemon is not ready any more.
+    pub fn with_drain_delay(drain_delay: Duration) -> Self {
+        let shutdown = CancellationToken::new();
+        Self {
+            shared: Arc::new(Shared {
+                tracker: TaskTracker::new(),
+                drain: shutdown.child_token(),
+                drain_delay,
+                shutdown,
+                failure: Mutex::default(),
+                running: Mutex::default(),
+            }),
+        }
+    }
+
     /// Spawns a task that lives as long as the daemon: its end before the shutdown, with or without an
     /// error, starts the shutdown and fails [`run`](Self::run).
     pub fn spawn<F>(&self, name: &'static str, task: F)
@@ -83,7 +118,8 @@ impl Tasks {
         let running = Running::new(name, &self.shared);
         self.track(async move {
             let result = task.await;
-            let is_expected = running.shared.shutdown.is_cancelled();
+            // A drain comes first, and some have nothing to do after it.
+            let is_expected = running.shared.drain.is_cancelled();
             match result {
                 Ok(()) if is_expected => tracing::debug!(task = name, "task ended"),
                 Ok(()) => running.shared.fail(TaskError::Ended { name }.into()),
@@ -104,28 +140,57 @@ impl Tasks {
         });
     }
 
-    /// Is cancelled when the daemon shuts down; cancelling it shuts the daemon down.
+    /// Is cancelled when the daemon is told to end, and before everything else: it is not ready any more, and what
+    /// another replica can do is another's.
+    pub fn drain_token(&self) -> CancellationToken {
+        self.shared.drain.clone()
+    }
+
+    /// Is cancelled when the daemon shuts down, after the delay; cancelling it shuts the daemon down.
     pub fn shutdown_token(&self) -> CancellationToken {
         self.shared.shutdown.clone()
     }
 
-    /// Waits for SIGTERM, SIGINT or the end of a task, then for all tasks, at most `drain_limit`.
+    /// Waits for SIGTERM, SIGINT or the end of a task, then for all tasks, at most `drain_limit`. Only SIGTERM comes
+    /// from somebody who sends clients elsewhere, and is worth the delay; a second signal ends that.
     ///
     /// # Errors
     /// A task failed, ended too early or panicked, or tasks were still running at the deadline.
     pub async fn run(self, drain_limit: Duration) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+        let signals = async move || {
+            tokio::select! {
+                _ = terminate.recv() => Told::Terminate,
+                _ = interrupt.recv() => Told::Interrupt,
+            }
+        };
+        self.run_until(signals, drain_limit).await
+    }
+
+    async fn run_until(
+        self,
+        mut signals: impl AsyncFnMut() -> Told,
+        drain_limit: Duration,
+    ) -> anyhow::Result<()> {
         let Shared {
             tracker,
+            drain,
+            drain_delay,
             shutdown,
             failure,
             running,
         } = &*self.shared;
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM received, shutting down"),
-            _ = interrupt.recv() => tracing::info!("SIGINT received, shutting down"),
-            () = shutdown.cancelled() => tracing::info!("shutting down"),
+        let told = shutdown.run_until_cancelled(signals()).await;
+        tracing::info!(?told, "shutting down");
+        drain.cancel();
+        if told == Some(Told::Terminate) && !drain_delay.is_zero() {
+            tracing::info!(delay = ?drain_delay, "not ready any more; clients are served until they hear of it");
+            tokio::select! {
+                () = sleep(*drain_delay) => {}
+                told = signals() => tracing::info!(?told, "shutting down at once"),
+                () = shutdown.cancelled() => {}
+            }
         }
         shutdown.cancel();
         tracker.close();
@@ -205,78 +270,4 @@ impl fmt::Debug for Running {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMIT: Duration = Duration::from_secs(5);
-
-    async fn outcome_of(tasks: Tasks) -> String {
-        match tasks.run(LIMIT).await {
-            Ok(()) => "ok".to_owned(),
-            Err(error) => format!("{error:#}"),
-        }
-    }
-
-    fn with_server() -> Tasks {
-        let tasks = Tasks::default();
-        let shutdown = tasks.shutdown_token();
-        tasks.spawn("server", async move {
-            shutdown.cancelled().await;
-            Ok(())
-        });
-        tasks
-    }
-
-    #[tokio::test]
-    async fn an_end_too_early_shuts_everything_down() {
-        let tasks = with_server();
-        tasks.spawn("push", async { Ok(()) });
-        assert_eq!(
-            outcome_of(tasks).await,
-            "task push ended before the shutdown"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_failure_carries_its_cause() {
-        let tasks = with_server();
-        tasks.spawn("push", async {
-            Err(anyhow::anyhow!("no such port").context("bind"))
-        });
-        assert_eq!(outcome_of(tasks).await, "task push: bind: no such port");
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_news_in_every_kind_of_task() {
-        let tasks = with_server();
-        tasks.spawn("push", async { panic!("as meant") });
-        assert_eq!(outcome_of(tasks).await, "task push panicked");
-
-        let tasks = with_server();
-        tasks.spawn_short("connection", async { panic!("as meant") });
-        assert_eq!(outcome_of(tasks).await, "task connection panicked");
-    }
-
-    #[tokio::test]
-    async fn a_short_task_may_end() {
-        let tasks = with_server();
-        let shutdown = tasks.shutdown_token();
-        let (done, ended) = tokio::sync::oneshot::channel();
-        tasks.spawn_short("connection", async move {
-            done.send(()).unwrap();
-        });
-        ended.await.unwrap();
-        assert!(!shutdown.is_cancelled());
-        shutdown.cancel();
-        assert_eq!(outcome_of(tasks).await, "ok");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_drain_gives_up_at_its_deadline_and_says_on_whom() {
-        let tasks = with_server();
-        tasks.spawn("stuck", std::future::pending());
-        tasks.shutdown_token().cancel();
-        let outcome = outcome_of(tasks).await;
-        assert_eq!(outcome, "gave up after 5s on tasks that did not end: stuck");
-    }
-}
+mod tests;

@@ -1,11 +1,11 @@
 //! Flags, and what they mean.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU16, path::PathBuf, time::Duration};
 
 use anyhow::ensure;
 use clap::Parser;
 use tonic::transport::Uri;
-use wakegate_runtime::{LogArgs, TlsSetting, tls::TlsArgs};
+use wakegate_runtime::{LogArgs, StreamArgs, TlsSetting, tls::TlsArgs};
 
 /// Adds up what all Wakegate filters see, and answers KEDA as an external scaler
 ///
@@ -22,6 +22,26 @@ pub struct Args {
     /// How this scaler calls itself towards the control plane: its pod's name
     #[arg(long, env = "WAKEGATE_NAME", default_value = "scaler")]
     pub name: String,
+
+    /// Another replica of the scaler, to exchange what workers report with; give it once for each. Its own address
+    /// may be among them
+    #[arg(
+        long,
+        env = "WAKEGATE_PEER",
+        value_name = "HOST:PORT",
+        value_delimiter = ',',
+        value_parser = host_and_port
+    )]
+    pub peer: Vec<String>,
+
+    /// A name that has the addresses of all replicas of the scaler, as a headless Service has
+    #[arg(
+        long,
+        env = "WAKEGATE_PEER_SERVICE",
+        value_name = "HOST:PORT",
+        value_parser = host_and_port
+    )]
+    pub peer_service: Option<String>,
 
     /// Where filters and KEDA reach it: gRPC
     #[arg(
@@ -58,6 +78,10 @@ pub struct Args {
     #[arg(long, env = "WAKEGATE_HTTP_ADD_ON_METRICS")]
     pub http_add_on_metrics: bool,
 
+    /// Streams.
+    #[command(flatten)]
+    pub streams: StreamArgs,
+
     /// Seconds that streams get to end when the scaler is told to stop
     #[arg(
         long,
@@ -83,7 +107,9 @@ pub struct Config {
     pub control_plane: Uri,
     /// How the scaler calls itself.
     pub name: String,
-    /// Where `Demand` and `ExternalScaler` are served.
+    /// Names of other replicas, `HOST:PORT`.
+    pub peers: Vec<String>,
+    /// Where `Demand`, `ExternalScaler` and `Ledgers` are served.
     pub listen: SocketAddr,
     /// Where the admin server listens.
     pub admin_listen: SocketAddr,
@@ -95,6 +121,8 @@ pub struct Config {
     pub http_add_on_metrics: bool,
     /// Who may speak, and how.
     pub tls: TlsSetting,
+    /// How old streams get, and what comes before a drain.
+    pub streams: StreamArgs,
     /// How long a drain may take.
     pub drain_limit: Duration,
 }
@@ -116,12 +144,14 @@ impl TryFrom<Args> for Config {
         Ok(Self {
             control_plane: args.control_plane,
             name: args.name,
+            peers: args.peer.into_iter().chain(args.peer_service).collect(),
             listen: args.listen,
             admin_listen: args.admin_listen,
             address_file: args.address_file,
             settling: Duration::from_secs(args.settling_secs),
             http_add_on_metrics: args.http_add_on_metrics,
             tls,
+            streams: args.streams,
             drain_limit: Duration::from_secs(args.drain_limit_secs),
         })
     }
@@ -135,6 +165,16 @@ fn control_plane(text: &str) -> Result<Uri, String> {
             Err("give host and port, as in https://host:18000".to_owned())
         }
         _ => Err("give a URI that starts with https:// or http://".to_owned()),
+    }
+}
+
+fn host_and_port(text: &str) -> Result<String, String> {
+    let parts = text.rsplit_once(':');
+    let parts = parts.filter(|(host, _)| !host.is_empty());
+    let port = parts.and_then(|(_, port)| port.parse::<NonZeroU16>().ok());
+    match port {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("give host and port, as in scaler-0.scaler:18010".to_owned()),
     }
 }
 
@@ -202,5 +242,24 @@ mod tests {
             let error = config("http://control-plane:18000", flags).unwrap_err();
             assert!(error.to_string().contains(reason), "{flags:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_peer_is_a_host_and_a_port() {
+        for wrong in ["", "scaler", ":18010", "scaler:0", "scaler:http", "scaler:"] {
+            assert!(host_and_port(wrong).is_err(), "{wrong}");
+        }
+        let args = [
+            "scaler",
+            "--plain-text",
+            "--control-plane=http://x:1",
+            "--peer=a:1,[::1]:2",
+            "--peer=c:3",
+        ];
+        let args = Args::parse_from(args.into_iter().chain(["--peer-service=all:4"]));
+        assert_eq!(
+            Config::try_from(args).unwrap().peers,
+            ["a:1", "[::1]:2", "c:3", "all:4"]
+        );
     }
 }

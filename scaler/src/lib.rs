@@ -3,7 +3,8 @@
 //! ```text
 //! filters ──Demand/Report──► report ─┐           ┌─ keda ◄──ExternalScaler── KEDA
 //!                                    ├─► state ◄─┤
-//! control plane ──Routes/Watch──► watch          └─ tick: ages, counts
+//! control plane ──Routes/Watch──► routes         ├─ tick: ages, counts
+//! other replicas ◄──Ledgers/Follow──► ledgers ◄──┘
 //! ```
 //!
 //! What is decided is decided in `wakegate_core` ([`Ledger`](wakegate_core::Ledger),
@@ -11,6 +12,7 @@
 
 mod config;
 mod keda;
+mod ledgers;
 mod metrics;
 mod report;
 mod routes;
@@ -25,8 +27,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use wakegate_runtime::{AddressFile, Clients, Readiness, Tasks, Transport, admin, listen};
 
 use self::{
+    ledgers::Replicas,
     metrics::{AddOnMetrics, Metrics},
     routes::Subscriber,
+    server::Serve,
     state::State,
 };
 
@@ -50,12 +54,12 @@ pub struct Addresses {
 /// An address cannot be bound, a part failed, or streams did not end in time.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let drain_limit = config.drain_limit;
-    let tasks = Tasks::default();
+    let tasks = Tasks::with_drain_delay(config.streams.drain_delay());
     start(config, &tasks).await?;
     tasks.run(drain_limit).await
 }
 
-/// Binds, and spawns all parts of a scaler. It is ready when the first table came.
+/// Binds, and spawns all parts of a scaler. It is ready when the first table came, and what other replicas know.
 ///
 /// # Errors
 /// An address cannot be bound, the address file not be written, or the certificates not be used.
@@ -63,12 +67,14 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
     let Config {
         control_plane,
         name,
+        peers,
         listen,
         admin_listen,
         address_file,
         settling,
         http_add_on_metrics,
         tls,
+        streams,
         drain_limit: _,
     } = config;
     let mut registry = Registry::default();
@@ -92,23 +98,38 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
     }
 
     let shutdown = tasks.shutdown_token();
+    let own = ledgers::own(&name);
+    if peers.is_empty() {
+        state.synced().cancel();
+    } else {
+        let own = own.clone();
+        let replicas = Replicas::new(
+            peers,
+            own,
+            transport.clone(),
+            Arc::clone(&state),
+            tasks.clone(),
+        );
+        let latch = readiness.latch("ledgers of the other replicas");
+        tasks.spawn("replicas", replicas.run(latch, shutdown.clone()));
+    }
     let control_plane = (control_plane, transport.clone());
     let subscriber = Subscriber::new(control_plane, name, Arc::clone(&state), table);
     tasks.spawn("routes", subscriber.run(shutdown.clone()));
-    let clients = Clients::new(server::REPORT_STREAMS);
+    let clients = [server::REPORT_STREAMS, server::FOLLOW_STREAMS].map(Clients::new);
     tasks.spawn(
         "tick",
         tick(Arc::clone(&state), clients.clone(), shutdown.clone()),
     );
-    tasks.spawn(
-        "grpc",
-        server::serve(
-            transport.incoming(grpc_listener),
-            state,
-            clients,
-            shutdown.clone(),
-        ),
-    );
+    let serve = Serve {
+        state,
+        clients,
+        own,
+        stream_age: streams.age(),
+        readiness: readiness.clone(),
+        tasks: tasks.clone(),
+    };
+    tasks.spawn("grpc", serve.run(transport.incoming(grpc_listener)));
     tasks.spawn("admin", async move {
         let router = admin::router(registry, readiness);
         admin::serve(admin_listener, router, shutdown)
@@ -120,14 +141,16 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
 
 async fn tick(
     state: Arc<State>,
-    clients: Clients,
+    clients: [Clients; 2],
     shutdown: tokio_util::sync::CancellationToken,
 ) -> anyhow::Result<()> {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
         state.tick();
-        state.metrics.refusals.unread(clients.end_unread());
+        for clients in &clients {
+            state.metrics.refusals.unread(clients.end_unread());
+        }
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Every metric of this process: name, labels and help text. All labels come from closed sets.
 
 mod add_on;
+mod peers;
 
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use prometheus_client::{
 use tonic::Code;
 use wakegate_runtime::{Refusals, TlsMetrics};
 
+use self::peers::Peers;
+
 pub(crate) use self::add_on::AddOnMetrics;
 
 /// The metrics of a scaler. A clone is a handle to the same.
@@ -31,6 +34,7 @@ pub(crate) struct Metrics {
     reports: Family<Outcome, Counter>,
     calls: Family<Call, Counter>,
     streams: Family<Rpc, Gauge>,
+    peers: Peers,
     wake_seconds: Histogram,
     pub(crate) refusals: Refusals,
     pub(crate) tls: TlsMetrics,
@@ -70,6 +74,7 @@ impl Metrics {
             reports: Family::default(),
             calls: Family::default(),
             streams: Family::default(),
+            peers: Peers::default(),
             // 20 µs to 10 s: the aim is 5 ms.
             wake_seconds: Histogram::new(exponential_buckets(0.000_02, 2.0, 20)),
             refusals: Refusals::default(),
@@ -79,9 +84,10 @@ impl Metrics {
         let this = metrics.clone();
         registry.register(
             "workers",
-            "Workers heard within the last 10 s",
+            "Workers heard within the last 10 s, by this replica or another",
             this.workers,
         );
+        this.peers.register(registry);
         registry.register("keys", "Keys with numbers", this.keys);
         registry.register(
             "workloads",
@@ -121,6 +127,31 @@ impl Metrics {
         );
         metrics.tls = TlsMetrics::register(registry, metrics.refusals.clone());
         metrics
+    }
+
+    /// Other replicas: heard, not heard, and gone.
+    pub(crate) fn peers(&self, counts: [usize; 3]) {
+        self.peers.set(counts);
+    }
+
+    /// Workers that report to this replica.
+    pub(crate) fn workers_here(&self) -> &Gauge {
+        &self.peers.workers_here
+    }
+
+    /// A message to another replica.
+    pub(crate) fn sent(&self, n_bytes: usize) {
+        self.peers.moved("sent", n_bytes);
+    }
+
+    /// A message of another replica.
+    pub(crate) fn taken(&self, n_bytes: usize) {
+        self.peers.moved("taken", n_bytes);
+    }
+
+    /// The whole ledger of another replica was taken in.
+    pub(crate) fn resynced(&self) {
+        self.peers.resyncs.inc();
     }
 
     pub(crate) fn report(&self, outcome: &'static str) {

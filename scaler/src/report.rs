@@ -9,7 +9,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use wakegate_core::{Instance, LedgerError, Report};
-use wakegate_runtime::{Clients, Peer, Refusals, Role, refusals::is_garbage};
+use wakegate_runtime::{Clients, Peer, Refusals, Role, StreamAge, StreamEnd, refusals::is_garbage};
 use wakegate_wire::{
     decode_report,
     v1::{ReportRequest, ReportResponse, demand_server::Demand},
@@ -43,6 +43,7 @@ pub(crate) struct DemandServer {
     state: Arc<State>,
     clients: Clients,
     speakers: Arc<Speakers>,
+    stream_age: StreamAge,
     drain: CancellationToken,
 }
 
@@ -58,15 +59,24 @@ struct Session {
     heard: Instant,
     acked: u64,
     heartbeat: Interval,
+    /// When the worker is to look for a replica anew.
+    end: StreamEnd,
     is_over: bool,
     _open: OpenStream,
 }
 
 impl DemandServer {
-    pub(crate) fn new(state: Arc<State>, clients: Clients, drain: CancellationToken) -> Self {
+    /// Its streams get as old as `stream_age` says.
+    pub(crate) fn new(
+        state: Arc<State>,
+        clients: Clients,
+        stream_age: StreamAge,
+        drain: CancellationToken,
+    ) -> Self {
         Self {
             state,
             clients,
+            stream_age,
             speakers: Arc::default(),
             drain,
         }
@@ -85,6 +95,9 @@ impl Demand for DemandServer {
         peer.require(Role::Filter)?;
         let place = self.clients.admit(peer.address());
         let place = place.map_err(|full| self.state.metrics.refusals.no_place(full))?;
+        // A worker that comes before what others know of it would begin a history of its own.
+        let synced = self.state.synced().cancelled();
+        self.drain.run_until_cancelled(synced).await;
         let heard = Instant::now();
         let mut heartbeat = interval_at(heard + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -97,6 +110,7 @@ impl Demand for DemandServer {
             heard,
             acked: 0,
             heartbeat,
+            end: self.stream_age.some_end(),
             is_over: false,
             _open: self.state.metrics.stream("Report"),
         };
@@ -114,6 +128,7 @@ impl Session {
         let drain = self.drain.clone();
         tokio::select! {
             () = drain.cancelled() => None,
+            () = self.end.due() => None,
             report = self.reports.next() => {
                 self.heard = Instant::now();
                 let answer = match report? {
@@ -225,7 +240,8 @@ fn refused(error: &LedgerError) -> (&'static str, Status) {
         LedgerError::NoProxyName
         | LedgerError::ProxyNameTooLong(_)
         | LedgerError::KeyLength(_)
-        | LedgerError::WrongDigest => (REPORT, Status::invalid_argument(text)),
+        | LedgerError::WrongDigest
+        | LedgerError::Page(_) => (REPORT, Status::invalid_argument(text)),
         LedgerError::EarlierLife => (IDENTITY, Status::failed_precondition(text)),
         LedgerError::TooManyKeys(_) => (REPORT, Status::resource_exhausted(text)),
         LedgerError::TooManyInstances | LedgerError::Full | LedgerError::TooManyTables => {

@@ -4,7 +4,7 @@ mod update;
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, ensure};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout},
@@ -29,6 +29,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest pause: a control plane that is back is found within it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The longest pause after a stream that the control plane ended well, because it drains or wants its streams to be
+/// spread anew.
+const MOVE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Chunks stay below 1 MiB.
 const MAX_UPDATE_BYTES: usize = 4 << 20;
@@ -81,21 +85,33 @@ impl Subscriber {
             let Some(outcome) = outcome else {
                 return Ok(());
             };
-            let error = outcome.err().map(|error| format!("{error:#}"));
-            let pause = self.pause();
-            // The first failure is news, the hundredth is not.
-            if self.n_failures <= 1 {
-                tracing::warn!(control_plane = %self.uri, error, "control plane lost");
-            } else {
-                tracing::debug!(control_plane = %self.uri, error, ?pause, "control plane away");
-            }
+            let pause = match outcome {
+                Ok(()) => {
+                    tracing::debug!(control_plane = %self.uri, "looking for another replica");
+                    MOVE_PAUSE.mul_f64(rand::random())
+                }
+                Err(error) => self.failed(&error),
+            };
             if shutdown.run_until_cancelled(sleep(pause)).await.is_none() {
                 return Ok(());
             }
         }
     }
 
-    /// One stream, to its end.
+    /// How long to wait then.
+    fn failed(&mut self, error: &anyhow::Error) -> Duration {
+        let error = format!("{error:#}");
+        let pause = self.pause();
+        // The first failure is news, the hundredth is not.
+        if self.n_failures <= 1 {
+            tracing::warn!(control_plane = %self.uri, error, "control plane lost");
+        } else {
+            tracing::debug!(control_plane = %self.uri, error, ?pause, "control plane away");
+        }
+        pause
+    }
+
+    /// One stream, to its end, which is a good one where the control plane says so and has said something before.
     async fn session(&mut self) -> anyhow::Result<()> {
         let endpoint = Endpoint::from(self.uri.clone())
             .connect_timeout(SILENCE)
@@ -109,14 +125,16 @@ impl Subscriber {
             .await
             .context("no answer to hello")??
             .into_inner();
-        let mut pending = Pending::default();
+        let (mut pending, mut is_proven) = (Pending::default(), false);
         loop {
             let response = timeout(SILENCE, responses.message())
                 .await
                 .context("silence")??;
             let Some(response) = response else {
-                bail!("the stream ended")
+                ensure!(is_proven, "the stream ended before it began");
+                return Ok(());
             };
+            is_proven = true;
             if self.n_failures > 0 || self.state.metrics.control_plane_connected.get() == 0 {
                 tracing::info!(control_plane = %self.uri, "control plane found");
                 self.state.metrics.control_plane_connected.set(1);

@@ -1,20 +1,27 @@
-//! The gRPC server: `Demand` for filters, `ExternalScaler` for KEDA, health for both.
+//! The gRPC server: `Demand` for filters, `ExternalScaler` for KEDA, `Ledgers` for other replicas, and health.
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
+use tonic_health::pb::health_server::{Health, HealthServer};
 use wakegate_runtime::{
-    Clients,
+    Clients, Readiness, StreamAge, Tasks,
     clients::{self, Limits},
+    health,
     tls::Incoming,
 };
 use wakegate_wire::{
-    externalscaler::external_scaler_server::ExternalScalerServer, v1::demand_server,
+    externalscaler::external_scaler_server::ExternalScalerServer,
+    v1::{Replica, demand_server, ledgers_server},
 };
 
-use crate::{keda::Keda, report::DemandServer, state::State};
+use crate::{
+    keda::Keda,
+    ledgers::{LedgersServer, MAX_PEERS},
+    report::DemandServer,
+    state::State,
+};
 
 /// A report with all keys of a table of 20,000 routes has 1 to 2 MB.
 const MAX_REPORT_BYTES: usize = 4 << 20;
@@ -32,47 +39,86 @@ pub(crate) const REPORT_STREAMS: Limits = Limits {
     per_connection: 4_096,
 };
 
+/// Streams of other replicas. One that lost its stream may be back before the old one is noticed.
+pub(crate) const FOLLOW_STREAMS: Limits = Limits {
+    total: 2 * MAX_PEERS,
+    per_connection: 2,
+};
+
+/// What a replica says that follows.
+const MAX_FOLLOW_BYTES: usize = 64 << 10;
+
 /// KEDA has no keepalive of its own: ours finds a connection that died without a word.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// How long a peer may take to answer a keepalive.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves until the shutdown; then every stream ends with OK, and so does this.
-pub(crate) async fn serve(
-    incoming: Incoming,
-    state: Arc<State>,
-    report_clients: Clients,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    let keda = Keda::new(Arc::clone(&state), shutdown.clone());
-    let keda = ExternalScalerServer::new(keda).max_decoding_message_size(MAX_TRIGGER_BYTES);
-    let demand = DemandServer::new(state, report_clients, shutdown.clone());
-    let demand =
-        demand_server::DemandServer::new(demand).max_decoding_message_size(MAX_REPORT_BYTES);
-    let (mut health, health_server) = tonic_health::server::health_reporter();
-    health.set_serving::<ExternalScalerServer<Keda>>().await;
-    health
-        .set_serving::<demand_server::DemandServer<DemandServer>>()
-        .await;
-    let stop = shutdown.clone();
-    let server = Server::builder()
+/// What is served.
+#[derive(Debug)]
+pub(crate) struct Serve {
+    pub(crate) state: Arc<State>,
+    /// The clients of `Demand`, and those of `Ledgers`.
+    pub(crate) clients: [Clients; 2],
+    /// What this replica calls itself.
+    pub(crate) own: Replica,
+    /// How old the streams of `Demand` get.
+    pub(crate) stream_age: StreamAge,
+    /// What health says.
+    pub(crate) readiness: Readiness,
+    pub(crate) tasks: Tasks,
+}
+
+impl Serve {
+    /// Serves until the shutdown; then every stream ends with OK, and so does this.
+    pub(crate) async fn run(self, incoming: Incoming) -> anyhow::Result<()> {
+        let Self {
+            state,
+            clients: [workers, replicas],
+            own,
+            stream_age,
+            readiness,
+            tasks,
+        } = self;
+        let shutdown = tasks.shutdown_token();
+        let keda = Keda::new(Arc::clone(&state), shutdown.clone());
+        let keda = ExternalScalerServer::new(keda).max_decoding_message_size(MAX_TRIGGER_BYTES);
+        let ledgers = LedgersServer::new(own, Arc::clone(&state), replicas, shutdown.clone());
+        let ledgers = ledgers_server::LedgersServer::new(ledgers);
+        let ledgers = ledgers.max_decoding_message_size(MAX_FOLLOW_BYTES);
+        let demand = DemandServer::new(state, workers, stream_age, shutdown.clone());
+        let demand =
+            demand_server::DemandServer::new(demand).max_decoding_message_size(MAX_REPORT_BYTES);
+        let health = health(&tasks, &readiness).await;
+        let server = server(stream_age)
+            .add_service(keda)
+            .add_service(demand)
+            .add_service(ledgers)
+            .add_service(health)
+            .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
+        clients::serve_until(server, shutdown)
+            .await
+            .context("serve gRPC")
+    }
+}
+
+/// A server that takes many streams, notices a peer that is gone, and gives connections up in time.
+fn server(stream_age: StreamAge) -> Server {
+    let server = match stream_age.of_connections() {
+        Some(age) => Server::builder().max_connection_age(age),
+        None => Server::builder(),
+    };
+    server
         .max_concurrent_streams(Some(MAX_STREAMS))
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .add_service(keda)
-        .add_service(demand)
-        .add_service(health_server)
-        .serve_with_incoming_shutdown(incoming, async move {
-            stop.cancelled().await;
-            // Ends the watches of health too, which would hold the server open.
-            health.clear_service_status("").await;
-            health.clear_service_status(EXTERNAL_SCALER).await;
-            health.clear_service_status(DEMAND).await;
-        });
-    clients::serve_until(server, shutdown)
-        .await
-        .context("serve gRPC")
+}
+
+/// Health, which says what readiness says.
+pub(crate) async fn health(tasks: &Tasks, readiness: &Readiness) -> HealthServer<impl Health> {
+    let (health, server) = tonic_health::server::health_reporter();
+    health::follow(tasks, readiness, health, &["", EXTERNAL_SCALER, DEMAND]).await;
+    server
 }
 
 const EXTERNAL_SCALER: &str = <ExternalScalerServer<Keda> as tonic::server::NamedService>::NAME;

@@ -2,12 +2,13 @@
 
 mod add_on;
 mod look;
+mod peers;
 mod signals;
 mod trigger;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -18,17 +19,21 @@ use wakegate_core::{
     Applied, Book, BookError, Instance, Key, Ledger, LedgerError, Metric, Question, Report,
     Workload, scale,
 };
+use wakegate_wire::encode_relayed;
 
 use self::{
-    add_on::{AddOn, Part},
+    add_on::{AddOn, Heard, Part},
     signals::Signals,
 };
-use crate::metrics::Metrics;
+use crate::{ledgers::Subscription, metrics::Metrics};
 
 pub(crate) use self::add_on::Object;
 pub(crate) use self::look::{Look, Refusal};
 pub(crate) use self::signals::News;
 pub(crate) use self::trigger::Trigger;
+
+/// When a scaler starts, by the time that its ledger goes by: other replicas may have heard of what was before.
+const START: Duration = Duration::from_hours(24);
 
 /// ScaledObjects whose stream was ended once already. Beyond, none is ended any more.
 const MAX_RESET: usize = 100_000;
@@ -43,11 +48,15 @@ pub(crate) struct State {
     add_on: Option<Mutex<AddOn>>,
     /// Fires when the first table came.
     loaded: CancellationToken,
+    /// Fires when the ledgers of the other replicas came, or will not come soon.
+    synced: CancellationToken,
 }
 
 #[derive(Debug)]
 struct Inner {
     ledger: Ledger,
+    /// Replicas that follow this one.
+    followers: Vec<Weak<Subscription>>,
     book: Book,
     is_loaded: bool,
     /// By workload id, as long as somebody listens.
@@ -62,7 +71,8 @@ impl State {
             metrics,
             started: Instant::now(),
             inner: Mutex::new(Inner {
-                ledger: Ledger::new(Duration::ZERO).with_settling(settling),
+                ledger: Ledger::new(START).with_settling(settling),
+                followers: Vec::new(),
                 book: Book::default(),
                 is_loaded: false,
                 signals: HashMap::new(),
@@ -70,6 +80,7 @@ impl State {
             }),
             add_on: None,
             loaded: CancellationToken::new(),
+            synced: CancellationToken::new(),
         }
     }
 
@@ -80,12 +91,12 @@ impl State {
         self
     }
 
-    /// The time that the ledger goes by: since the start.
+    /// The time that the ledger goes by.
     pub(crate) fn now(&self) -> Duration {
-        self.started.elapsed()
+        START + self.started.elapsed()
     }
 
-    /// Takes in a report, and wakes who waits for it.
+    /// Takes in a report of a worker of this replica, relays it, and wakes who waits for it.
     pub(crate) fn report(
         &self,
         instance: &Instance,
@@ -97,16 +108,19 @@ impl State {
             .map(|add_on| (add_on, Part::of(&report)));
         let now = self.now();
         let mut inner = self.inner.lock();
+        let relayed = inner
+            .is_followed()
+            .then(|| encode_relayed(instance, &report));
         let applied = inner.ledger.apply(now, instance, report)?;
-        for key in &applied.newly_held {
-            inner.tell(key, now, true);
+        if applied.taken
+            && let Some(relayed) = relayed
+        {
+            inner.relay(now, &applied, &relayed);
         }
-        for key in &applied.touched {
-            inner.tell(key, now, false);
-        }
+        inner.tell_all(&applied, now);
         drop(inner);
         if let Some((add_on, part)) = part.filter(|_| applied.taken) {
-            add_on.lock().count(now, instance, part);
+            add_on.lock().count(now, instance, part, Heard::Here);
         }
         Ok(applied)
     }
@@ -129,6 +143,9 @@ impl State {
         }
         inner.signals.retain(|_, signals| !signals.is_idle());
         self.metrics.workers.set(gauge(inner.ledger.n_live(now)));
+        let n_here = inner.ledger.n_here(now);
+        self.metrics.workers_here().set(gauge(n_here));
+        self.metrics.peers(inner.ledger.peers().count(now));
         self.metrics.keys.set(gauge(inner.ledger.n_keys()));
         self.metrics.workloads.set(gauge(inner.book.len()));
         drop(inner);
@@ -212,7 +229,7 @@ impl State {
         let objects = add_on.map(|add_on| add_on.lock().objects());
         let under_way = |keys: &[Key]| {
             // For one object at a time: thousands of workers have numbers for each, and reports wait.
-            let in_flight = self.inner.lock().ledger.in_flight(keys, self.now());
+            let in_flight = self.inner.lock().ledger.in_flight_here(keys, self.now());
             in_flight.held + in_flight.running
         };
         let objects = objects.into_iter().flatten();
@@ -263,6 +280,16 @@ impl Inner {
             if let Some(signals) = signals.get_mut(id) {
                 signals.tell(now, is_urgent);
             }
+        }
+    }
+
+    /// Tells of everything that a report or a page brought.
+    fn tell_all(&mut self, applied: &Applied, now: Duration) {
+        for key in &applied.newly_held {
+            self.tell(key, now, true);
+        }
+        for key in &applied.touched {
+            self.tell(key, now, false);
         }
     }
 

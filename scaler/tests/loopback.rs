@@ -23,11 +23,22 @@ mod keda;
 #[path = "loopback/life.rs"]
 mod life;
 #[cfg(test)]
+#[path = "loopback/link.rs"]
+mod link;
+#[cfg(test)]
+#[path = "loopback/replicas.rs"]
+mod replicas;
+#[cfg(test)]
+#[path = "loopback/replicas_at_odds.rs"]
+mod replicas_at_odds;
+#[cfg(test)]
 #[path = "loopback/reports.rs"]
 mod reports;
 #[cfg(test)]
 #[path = "loopback/tls.rs"]
 mod tls;
+#[path = "loopback/trio.rs"]
+mod trio;
 #[cfg(test)]
 #[path = "loopback/worker.rs"]
 mod worker;

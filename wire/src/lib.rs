@@ -29,13 +29,16 @@ pub mod externalscaler;
 
 mod demand;
 mod error;
+mod ledgers;
 mod plugin;
 mod routes;
 mod workload;
 
 pub use prost::Message;
+pub use prost::bytes::Bytes;
 
 pub use self::demand::decode_report;
 pub use self::error::DecodeError;
+pub use self::ledgers::{Pages, Tables, decode_relayed, encode_page, encode_relayed, encode_table};
 pub use self::plugin::{ConfigError, PluginConfig};
 pub use self::routes::{AssembleError, Assembler};

@@ -3,10 +3,11 @@
 
 use std::{error::Error, fs, path::Path};
 
-const PROTOS: [&str; 4] = [
+const PROTOS: [&str; 5] = [
     "routes.proto",
     "demand.proto",
     "peers.proto",
+    "ledgers.proto",
     "externalscaler.proto",
 ];
 
@@ -15,6 +16,8 @@ fn generate(into: &Path) -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(PROTOS, ["proto"])?;
     tonic_prost_build::configure()
         .build_transport(false)
+        // Encoded once for all replicas that follow.
+        .bytes(".wakegate.v1.Relayed")
         .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
         .server_mod_attribute(".", "#[cfg(feature = \"server\")]")
         .out_dir(into)

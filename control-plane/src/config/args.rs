@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
-use wakegate_runtime::{LogArgs, tls::TlsArgs};
+use wakegate_runtime::{LogArgs, StreamArgs, tls::TlsArgs};
 
 use super::{AuthorityArgs, KedaAuthentication};
 
@@ -54,6 +54,13 @@ pub struct Args {
     /// A file to write both addresses to, as JSON, once they are bound
     #[arg(long, env = "WAKEGATE_ADDRESS_FILE", value_name = "PATH")]
     pub address_file: Option<PathBuf>,
+
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would become the help text of the command"
+    )]
+    #[command(flatten)]
+    pub streams: StreamArgs,
 
     /// How long streams may take to end on shutdown
     #[arg(

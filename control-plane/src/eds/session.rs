@@ -6,13 +6,14 @@ use std::sync::Arc;
 use futures::stream;
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
+use wakegate_runtime::StreamEnd;
 
 use super::{
     Responses, Shared,
     assignment::{Assignment, TYPE_URL},
     names::{Names, at},
 };
-use crate::push::Snapshots;
+use crate::{metrics::OpenStream, push::Snapshots};
 
 /// How one of the two protocols asks and answers.
 pub(super) trait Protocol: Sized + 'static {
@@ -35,18 +36,24 @@ pub(super) struct Session<P: Protocol> {
     inbound: Streaming<P::Request>,
     snapshots: Snapshots,
     names: Names,
+    /// When the Envoy is to look for a replica anew.
+    end: StreamEnd,
     n_sent: u64,
+    _open: OpenStream,
 }
 
 impl<P: Protocol> Session<P> {
     pub(super) fn new(shared: Arc<Shared>, inbound: Streaming<P::Request>) -> Self {
-        let snapshots = shared.snapshots.clone();
+        let (snapshots, end) = (shared.snapshots.clone(), shared.stream_age.some_end());
+        let open = shared.metrics.streams.envoy();
         Self {
             shared,
             inbound,
             snapshots,
             names: Names::default(),
+            end,
             n_sent: 0,
+            _open: open,
         }
     }
 
@@ -69,6 +76,7 @@ impl<P: Protocol> Session<P> {
             }
             tokio::select! {
                 () = self.shared.shutdown.cancelled() => return None,
+                () = self.end.due() => return None,
                 request = self.inbound.message() => match request {
                     Ok(Some(request)) => {
                         if let Err(status) = self.on_request(request) {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures::FutureExt as _;
 use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 use tonic::{Status, Streaming, codegen::Bytes};
-use wakegate_runtime::{Refusals, refusals::is_garbage};
+use wakegate_runtime::{Refusals, StreamEnd, refusals::is_garbage};
 use wakegate_wire::v1::{self, watch_request, watch_response::Response};
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     workers::Seat,
 };
 use crate::{
-    metrics::{AckOutcome, UpdateKind},
+    metrics::{AckOutcome, OpenStream, UpdateKind},
     refusals::PROTOCOL,
 };
 
@@ -35,12 +35,15 @@ pub(super) struct Subscription {
     scope: Scope,
     seat: Seat,
     heartbeat: Interval,
+    /// When it is to look for a replica anew.
+    end: StreamEnd,
     /// The version that it has; none is no table, or one that it must not build upon.
     has: Option<String>,
     /// There may be something newer than what it has.
     is_behind: bool,
     sending: Option<Sending>,
     in_flight: Option<InFlight>,
+    _open: OpenStream,
 }
 
 #[derive(Debug)]
@@ -56,6 +59,7 @@ enum Woken {
     Snapshot(bool),
     Heartbeat,
     AckOverdue,
+    Aged,
 }
 
 impl Subscription {
@@ -67,7 +71,8 @@ impl Subscription {
     ) -> Self {
         let mut heartbeat = time::interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let snapshots = shared.snapshots.clone();
+        let (snapshots, end) = (shared.snapshots.clone(), shared.stream_age.some_end());
+        let open = shared.metrics.streams.subscribed(seat.role());
         let (has, sending, in_flight) = (None, None, None);
         let is_behind = true;
         Self {
@@ -77,10 +82,12 @@ impl Subscription {
             scope,
             seat,
             heartbeat,
+            end,
             has,
             is_behind,
             sending,
             in_flight,
+            _open: open,
         }
     }
 
@@ -93,11 +100,16 @@ impl Subscription {
     /// What is sent next; nothing when the stream ends well.
     pub(super) async fn next(&mut self) -> Option<Result<Bytes, Status>> {
         loop {
+            if self.is_idle() && self.end.is_due(Instant::now()) {
+                tracing::debug!(proxy = self.seat.proxy(), "subscriber is to look anew");
+                return None;
+            }
             if let Some(message) = self.next_part() {
                 return Some(Ok(message));
             }
             match self.wake().await {
                 Woken::Shutdown | Woken::Snapshot(false) | Woken::Request(Ok(None)) => return None,
+                Woken::Aged => {}
                 Woken::Snapshot(true) => self.is_behind = true,
                 Woken::Request(Ok(Some(request))) => {
                     if let Err(status) = self.on_request(request) {
@@ -132,9 +144,14 @@ impl Subscription {
         refusals.refuse(reason, self.seat.proxy(), status);
     }
 
+    /// Whether no update is under way. One that is would have to be sent anew by the next replica.
+    fn is_idle(&self) -> bool {
+        self.sending.is_none() && self.in_flight.is_none()
+    }
+
     /// The next part of what is under way, or the first of what is to be.
     fn next_part(&mut self) -> Option<Bytes> {
-        if self.sending.is_none() && self.in_flight.is_none() && self.is_behind {
+        if self.is_idle() && self.is_behind {
             self.begin();
         }
         let sending = self.sending.as_mut()?;
@@ -175,6 +192,11 @@ impl Subscription {
             Some(deadline) => time::sleep_until(deadline).left_future(),
             None => std::future::pending().right_future(),
         };
+        let aged = if self.is_idle() {
+            self.end.due().left_future()
+        } else {
+            std::future::pending().right_future()
+        };
         tokio::select! {
             () = self.shared.shutdown.cancelled() => Woken::Shutdown,
             request = self.inbound.message() => Woken::Request(request),
@@ -182,6 +204,7 @@ impl Subscription {
             () = self.seat.workers_changed() => Woken::Heartbeat,
             _ = self.heartbeat.tick() => Woken::Heartbeat,
             () = overdue => Woken::AckOverdue,
+            () = aged => Woken::Aged,
         }
     }
 

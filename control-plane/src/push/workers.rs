@@ -232,6 +232,10 @@ impl Seat {
         }
     }
 
+    pub(super) fn role(&self) -> &'static str {
+        self.subscriber.0
+    }
+
     pub(super) fn proxy(&self) -> &str {
         &self.subscriber.1
     }

@@ -12,6 +12,7 @@ mod client;
 mod gathered;
 mod log;
 mod place;
+mod reach;
 mod received;
 mod trim;
 mod trouble;
@@ -24,6 +25,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 pub use self::client::connect;
+pub use self::reach::Reach;
 
 use self::{
     gathered::Gathered,
@@ -38,6 +40,7 @@ use crate::metrics::Metrics;
 pub struct Source {
     client: Client,
     places: Vec<Place>,
+    reach: Reach,
     metrics: Metrics,
 }
 
@@ -47,11 +50,19 @@ const MAX_BATCH: usize = 1_000;
 
 impl Source {
     /// A source of `namespaces`, or of every one where it is empty; nothing is read yet.
-    pub fn new(client: Client, namespaces: &BTreeSet<String>, metrics: Metrics) -> Self {
+    ///
+    /// What cannot be watched is told to `reach`.
+    pub fn new(
+        client: Client,
+        namespaces: &BTreeSet<String>,
+        reach: Reach,
+        metrics: Metrics,
+    ) -> Self {
         let places = place::places(namespaces);
         Self {
             client,
             places,
+            reach,
             metrics,
         }
     }
@@ -69,21 +80,27 @@ impl Source {
         let Self {
             client,
             places,
+            reach,
             metrics,
         } = self;
         let watches = places.iter().enumerate().map(|(at, place)| {
-            let news = watch(client.clone(), place.clone());
+            let client = reach.observing(client.clone(), place.to_string());
+            let news = watch(client, place.clone());
             news.map(move |news| (at, news)).boxed()
         });
         let mut watches = stream::select_all(watches);
         let mut gathered = Gathered::new(&places);
         let mut log = Log::default();
         let mut on_news = |gathered: &mut Gathered, (at, news): (usize, News)| {
-            if let News::Trouble(trouble) = &news
-                && let Some(place) = places.get(at)
-            {
-                metrics.watch_failed(place.kind);
-                log.on_trouble(place, trouble, Instant::now());
+            match (&news, places.get(at)) {
+                (News::Trouble(trouble), Some(place)) => {
+                    metrics.watch_failed(place.kind);
+                    reach.failed(place.kind.as_str(), &place.to_string());
+                    log.on_trouble(place, trouble, Instant::now());
+                }
+                // The server has answered, and there is nothing to watch.
+                (News::Missing, Some(place)) => reach.works(&place.to_string()),
+                (News::Event(_), _) | (_, None) => {}
             }
             if let Some(kind) = gathered.on_news(at, news) {
                 metrics.watch_restarted(kind);

@@ -26,7 +26,7 @@ use wakegate_control_plane::{
     snapshot::Snapshot,
     source::files::Files,
 };
-use wakegate_runtime::Transport;
+use wakegate_runtime::{StreamAge, Transport};
 use wakegate_wire::v1::{
     self, routes_client::RoutesClient, watch_request::Request, watch_response::Response,
 };
@@ -69,11 +69,20 @@ pub(crate) fn hello() -> v1::Hello {
 impl ControlPlane {
     /// Serves, and has read nothing yet.
     pub(crate) async fn unloaded() -> Self {
-        Self::over(&Transport::PlainText).await
+        Self::of(&Transport::PlainText, StreamAge::default()).await
     }
 
     /// The same, by way of `transport`.
     pub(crate) async fn over(transport: &Transport) -> Self {
+        Self::of(transport, StreamAge::default()).await
+    }
+
+    /// The same, whose streams get so old.
+    pub(crate) async fn aging(stream_age: StreamAge) -> Self {
+        Self::of(&Transport::PlainText, stream_age).await
+    }
+
+    async fn of(transport: &Transport, stream_age: StreamAge) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (sender, snapshots) = watch::channel(None);
@@ -83,11 +92,17 @@ impl ControlPlane {
             snapshots.clone(),
             workers.clone(),
             metrics.clone(),
+            stream_age,
             shutdown.clone(),
         );
         let acks = push.acks();
         let peers = Peers::new(workers.clone(), shutdown.clone());
-        let eds = Eds::new(snapshots.clone(), metrics.clone(), shutdown.clone());
+        let eds = Eds::new(
+            snapshots.clone(),
+            metrics.clone(),
+            stream_age,
+            shutdown.clone(),
+        );
         let mut parts = JoinSet::new();
         let stop = shutdown.clone().cancelled_owned();
         let incoming = transport.incoming(listener);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{MEAN_WINDOW, life::Interval, millis};
+use super::{MEAN_WINDOW, Sample, life::Interval, millis};
 use crate::KeyReport;
 
 /// History is kept by the second: nobody asks for less, and a worker reports each second.
@@ -14,20 +14,11 @@ pub(super) struct Count {
     pub(super) held: u32,
     pub(super) running: u32,
     /// What the worker said last, to take the difference to.
-    raw_started: u64,
-    raw_integral: u64,
-    last: Sample,
+    pub(super) raw_started: u64,
+    pub(super) raw_integral: u64,
+    pub(super) last: Sample,
     /// Oldest first, at most one for each second and one more.
-    past: VecDeque<Sample>,
-}
-
-/// Totals on the time line: never less than those of an earlier sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Sample {
-    at: u64,
-    started: u64,
-    /// Request-milliseconds.
-    integral: u64,
+    pub(super) past: VecDeque<Sample>,
 }
 
 /// Where the first numbers of a key start from.

@@ -1,6 +1,6 @@
 //! What a worker may not make the ledger store.
 
-use crate::{Instance, Report};
+use crate::{Instance, Key, Report};
 
 /// Keys that one worker may have numbers for, and keys of one table. Twice the number of routes that
 /// the scaler is built for.
@@ -49,23 +49,34 @@ pub enum LedgerError {
     /// `known_keys` do not add up to `known_digest`.
     #[error("the keys that the worker named do not add up to its digest")]
     WrongDigest,
+    /// A page that another replica sent.
+    #[error("a page of another replica is wrong: {0}")]
+    Page(&'static str),
 }
 
 /// Checks what can be checked without the ledger.
 pub(super) fn check(instance: &Instance, report: &Report) -> Result<(), LedgerError> {
-    match instance.proxy.len() {
-        0 => return Err(LedgerError::NoProxyName),
-        1..=MAX_PROXY_BYTES => {}
-        n => return Err(LedgerError::ProxyNameTooLong(n)),
-    }
+    check_proxy(instance)?;
     let known = report.known_keys.as_deref().unwrap_or_default();
     let n_keys = report.keys.len().max(known.len());
     if n_keys > MAX_KEYS {
         return Err(LedgerError::TooManyKeys(n_keys));
     }
     let mut keys = report.keys.iter().map(|count| &count.key).chain(known);
-    let wrong = keys.find(|key| !(1..=MAX_KEY_BYTES).contains(&key.as_str().len()));
-    wrong.map_or(Ok(()), |key| {
-        Err(LedgerError::KeyLength(key.as_str().len()))
-    })
+    keys.try_for_each(check_key)
+}
+
+pub(super) fn check_proxy(instance: &Instance) -> Result<(), LedgerError> {
+    match instance.proxy.len() {
+        0 => Err(LedgerError::NoProxyName),
+        1..=MAX_PROXY_BYTES => Ok(()),
+        n => Err(LedgerError::ProxyNameTooLong(n)),
+    }
+}
+
+pub(super) fn check_key(key: &Key) -> Result<(), LedgerError> {
+    match key.as_str().len() {
+        1..=MAX_KEY_BYTES => Ok(()),
+        n => Err(LedgerError::KeyLength(n)),
+    }
 }

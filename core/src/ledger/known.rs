@@ -47,6 +47,11 @@ impl Known {
         Ok(())
     }
 
+    /// All tables.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &Arc<HashSet<Key>>> {
+        self.tables.values()
+    }
+
     /// Stores the keys of the table that most workers will have.
     pub(super) fn expect<'a>(&mut self, keys: impl IntoIterator<Item = &'a Key>) {
         let set: HashSet<Key> = keys.into_iter().cloned().collect();

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use super::{
-    Applied, Ledger, LedgerError, SILENCE, Slot,
+    Applied, Ledger, LedgerError, PeerId, SILENCE, Slot,
     count::{Count, Start},
     error::{MAX_COUNTS, MAX_INSTANCES, MAX_KEYS},
     millis,
@@ -37,8 +37,21 @@ pub(super) struct Life {
     pub(super) line: u64,
     /// Its silence was noticed.
     pub(super) silent: bool,
+    /// Who heard the last report.
+    pub(super) via: Via,
     /// What it has numbers for.
     pub(super) keys: HashSet<Key>,
+}
+
+/// Who heard a worker's last report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Via {
+    /// This replica.
+    Here,
+    /// Another, which says so itself.
+    Peer(PeerId),
+    /// Another, by what a third one says.
+    Hearsay,
 }
 
 /// The part of a worker's time line that a report is of.
@@ -228,6 +241,7 @@ impl Ledger {
                 let Some(life) = self.lives.get(id) else {
                     continue;
                 };
+                let now = self.peers.clock(life.via, now);
                 if count.sweep(life.line_at(now), horizon) {
                     zero.push((key.clone(), *id));
                 }
@@ -283,6 +297,7 @@ impl Life {
             clock: report.now,
             line: EPOCH_MS,
             silent: false,
+            via: Via::Here,
             keys: HashSet::new(),
         }
     }

@@ -2,15 +2,19 @@
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
-use super::{Ledger, Slot, count::Count, life::Life};
+use super::{
+    Ledger, Slot,
+    count::Count,
+    life::{Life, Via},
+};
 use crate::Key;
 
 /// Everything that a ledger keeps of one worker, in an order that does not depend on the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Page {
-    life: Life,
-    digest: u64,
-    counts: BTreeMap<Key, Count>,
+pub(super) struct Leaf {
+    pub(super) life: Life,
+    pub(super) digest: u64,
+    pub(super) counts: BTreeMap<Key, Count>,
 }
 
 impl Ledger {
@@ -21,69 +25,82 @@ impl Ledger {
         self.settling = self.settling.max(other.settling);
         self.horizon = self.horizon.max(other.horizon);
         self.known.merge(&other.known);
-        for (id, life) in &other.lives {
-            let mine = self.ids.get(&life.slot).copied();
-            let is_better = mine.is_none_or(|mine| self.order(mine, other, *id).is_lt());
-            if is_better && let Some(page) = other.page(*id) {
-                self.put(mine, page);
+        for leaf in other.lives.keys().filter_map(|id| other.leaf(*id)) {
+            if self.is_later(&leaf) {
+                self.put(leaf);
             }
         }
     }
 
-    /// Which of two pages of the same worker is the later one. The ties after the sequence number only
-    /// matter when two ledgers heard the same report: any order does, as long as it is one.
-    fn order(&self, mine: u32, other: &Self, theirs: u32) -> Ordering {
-        let rank = |ledger: &Self, id: u32| {
-            ledger.lives.get(&id).map(|life| {
-                let digest = ledger.known.digest_of(id);
-                (
-                    life.boot_id,
-                    life.sequence,
-                    life.seen,
-                    life.clock,
-                    life.line,
-                    !life.silent,
-                    digest,
-                )
-            })
+    /// Whether `leaf` is later than what is here of the same worker. The ties after the sequence number only
+    /// matter when two ledgers heard the same report: the longer time line is that of the ledger that has heard the
+    /// worker for longer, and beyond that any order does, as long as it is one.
+    pub(super) fn is_later(&self, leaf: &Leaf) -> bool {
+        let Some(mine) = self.ids.get(&leaf.life.slot).copied() else {
+            return true;
         };
-        rank(self, mine).cmp(&rank(other, theirs)).then_with(|| {
-            let counts = |ledger: &Self, id| ledger.page(id).map(|page| page.counts);
-            counts(self, mine).cmp(&counts(other, theirs))
-        })
+        let Some(life) = self.lives.get(&mine) else {
+            return true;
+        };
+        let rank = |life: &Life, digest: u64| {
+            (
+                life.boot_id,
+                life.sequence,
+                life.line,
+                life.seen,
+                life.clock,
+                !life.silent,
+                digest,
+            )
+        };
+        let order = rank(life, self.known.digest_of(mine)).cmp(&rank(&leaf.life, leaf.digest));
+        match order {
+            Ordering::Less => true,
+            Ordering::Greater => false,
+            Ordering::Equal => self.leaf(mine).is_none_or(|mine| mine.counts < leaf.counts),
+        }
     }
 
-    fn page(&self, id: u32) -> Option<Page> {
+    fn leaf(&self, id: u32) -> Option<Leaf> {
         let life = self.lives.get(&id)?.clone();
         let count_of = |key: &Key| Some((key.clone(), self.counts.get(key)?.get(&id)?.clone()));
         let counts = life.keys.iter().filter_map(count_of).collect();
-        Some(Page {
+        Some(Leaf {
             life,
             digest: self.known.digest_of(id),
             counts,
         })
     }
 
-    fn put(&mut self, mine: Option<u32>, page: Page) {
+    /// Puts it in the place of what is here of the worker, whose number stays.
+    pub(super) fn put(&mut self, leaf: Leaf) -> u32 {
+        let mine = self.ids.get(&leaf.life.slot).copied();
         if let Some(mine) = mine {
             self.remove(mine);
         }
-        let id = self.free_id();
-        self.ids.insert(page.life.slot.clone(), id);
-        if !page.life.silent {
-            self.known.refer(id, page.digest);
+        let id = mine.unwrap_or_else(|| self.free_id());
+        self.ids.insert(leaf.life.slot.clone(), id);
+        if !leaf.life.silent {
+            self.known.refer(id, leaf.digest);
         }
-        self.n_counts += page.counts.len();
-        for (key, count) in page.counts {
+        self.n_counts += leaf.counts.len();
+        for (key, count) in leaf.counts {
             self.counts.entry(key).or_default().insert(id, count);
         }
-        self.lives.insert(id, page.life);
+        self.lives.insert(id, leaf.life);
+        id
     }
 
-    fn pages(&self) -> BTreeMap<&Slot, Option<Page>> {
+    fn leaves(&self) -> BTreeMap<&Slot, Option<Leaf>> {
+        // Who heard a worker is no part of any answer.
+        let leaf = |id| {
+            let mut leaf = self.leaf(id)?;
+            leaf.life.via = Via::Here;
+            Some(leaf)
+        };
         self.ids
             .iter()
-            .map(|(slot, id)| (slot, self.page(*id)))
+            .map(|(slot, id)| (slot, leaf(*id)))
             .collect()
     }
 }
@@ -94,7 +111,7 @@ impl PartialEq for Ledger {
         (self.since, self.settling, self.horizon, self.n_counts)
             == (other.since, other.settling, other.horizon, other.n_counts)
             && self.known.has_same_tables(&other.known)
-            && self.pages() == other.pages()
+            && self.leaves() == other.leaves()
     }
 }
 

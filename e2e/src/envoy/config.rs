@@ -39,8 +39,8 @@ pub struct EnvoyConfig {
     pub endpoints: EndpointsFrom,
     /// gRPC of the control plane's replicas.
     pub control_planes: Vec<SocketAddr>,
-    /// gRPC of the scaler.
-    pub scaler: SocketAddr,
+    /// gRPC of the scaler's replicas.
+    pub scalers: Vec<SocketAddr>,
     /// How it speaks to both; `None` is plain text.
     pub tls: Option<EnvoyTls>,
     /// Ends streams on which nothing happens; must be above the longest hold.
@@ -66,7 +66,7 @@ impl EnvoyConfig {
         let control_plane = socket_to(Role::ControlPlane);
         let ours = [
             clusters::of_daemon(CONTROL_PLANE, &self.control_planes, control_plane),
-            clusters::of_daemon(SCALER, &[self.scaler], socket_to(Role::Scaler)),
+            clusters::of_daemon(SCALER, &self.scalers, socket_to(Role::Scaler)),
         ];
         let apps = virtual_host::clusters(&self.hosts).into_iter();
         let apps = apps.map(|name| clusters::of_app(name, &self.endpoints));

@@ -104,7 +104,7 @@ pub(super) fn config(
         control_planes: control_planes
             .map(|replica| replica.addresses().grpc)
             .collect(),
-        scaler: wakegate.scaler().addresses().grpc,
+        scalers: vec![wakegate.scaler().addresses().grpc],
         tls: wakegate.envoy_tls().cloned(),
         stream_idle_timeout: STREAM_IDLE_TIMEOUT,
         buffer_limit: None,

@@ -2,25 +2,29 @@
 
 mod clients;
 mod options;
+mod replica;
 mod secrets;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use tokio::sync::{Mutex, OnceCell};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+pub use self::replica::Replica;
 
 use super::cluster::Cluster;
 use super::front;
-use crate::background::Background;
 use crate::daemon::{Addresses, Daemon};
 use crate::envoy::EnvoyTls;
+use crate::front::Front;
+use crate::relay::Relay;
 
-pub use options::{Certified, WakegateOptions};
+pub use self::options::{Certified, WakegateOptions};
 
-use clients::Clients;
+use self::clients::Clients;
 
 /// Where Wakegate is installed.
 pub const WAKEGATE_NAMESPACE: &str = "wakegate";
@@ -36,17 +40,11 @@ const LAST_PORT: u16 = 32_700;
 #[derive(Debug)]
 pub struct Wakegate {
     control_planes: Vec<Replica>,
+    /// What each of them has between itself and the API server, where that was asked for.
+    ways: Vec<Relay>,
     scaler: Replica,
     clients: Clients,
-    _front: Background,
-}
-
-/// One daemon, which lives where the cluster does.
-#[derive(Debug, Clone)]
-pub struct Replica {
-    addresses: Addresses,
-    log: PathBuf,
-    daemon: Arc<Mutex<Daemon>>,
+    _front: Front,
 }
 
 impl Wakegate {
@@ -62,22 +60,27 @@ impl Wakegate {
     /// The same with more to say.
     pub async fn start_with(cluster: &Cluster, options: &WakegateOptions<'_>) -> Result<Self> {
         let scaler = own_addresses()?;
-        let control_planes = control_planes(cluster, options, scaler).await?;
+        let (control_planes, ways) = control_planes(cluster, options, scaler).await?;
         let service = own_address()?;
-        let backends = control_planes.iter().map(|it| it.addresses.grpc).collect();
+        let backends = control_planes
+            .iter()
+            .map(|it: &Replica| it.addresses().grpc)
+            .collect();
         let front = front::start(cluster, service, backends).await?;
         // They sign what the others need.
         for replica in &control_planes {
             replica.start(cluster).await?;
         }
         let clients = Clients::of(cluster, options.certified).await?;
-        let args = vec![format!("--control-plane={}://{service}", clients.scheme())];
+        let mut args = vec![format!("--control-plane={}://{service}", clients.scheme())];
+        args.extend(options.flags.iter().map(|flag| (*flag).to_owned()));
         let daemon = Daemon::stopped("wakegate-scaler", &folder(cluster, "scaler")?, scaler);
         let daemon = daemon.secured(clients.scaler.clone());
         let scaler = Replica::new(daemon.with(args, Vec::new()));
         scaler.start(cluster).await?;
         let started = Self {
             control_planes,
+            ways,
             scaler,
             clients,
             _front: front,
@@ -108,6 +111,12 @@ impl Wakegate {
         replica.with_context(|| format!("no control plane {number}"))
     }
 
+    /// What is between a control plane and the API server, in a Wakegate that is relayed.
+    pub fn way_to_api_server(&self, number: usize) -> Result<&Relay> {
+        let way = self.ways.get(number);
+        way.with_context(|| format!("control plane {number} is not relayed"))
+    }
+
     /// All control planes.
     pub fn control_planes(&self) -> &[Replica] {
         &self.control_planes
@@ -131,7 +140,7 @@ impl Wakegate {
     /// An error when one has ended by itself.
     pub async fn is_well(&self) -> Result<()> {
         for replica in self.all() {
-            replica.daemon.lock().await.is_well()?;
+            replica.is_well().await?;
         }
         Ok(())
     }
@@ -143,95 +152,47 @@ impl Wakegate {
     }
 }
 
-impl Replica {
-    fn new(daemon: Daemon) -> Self {
-        Self {
-            addresses: daemon.addresses(),
-            log: daemon.log_path(),
-            daemon: Arc::new(Mutex::new(daemon)),
-        }
-    }
-
-    /// Where it listens, also while it does not run.
-    pub fn addresses(&self) -> Addresses {
-        self.addresses
-    }
-
-    /// Starts it where it was; returns when it listens.
-    pub async fn start(&self, cluster: &Cluster) -> Result<()> {
-        let daemon = Arc::clone(&self.daemon);
-        let start = async move { daemon.lock().await.start_again().await };
-        cluster.at_home(start).await
-    }
-
-    /// Waits until it says that it is ready.
-    pub async fn ready(&self) -> Result<()> {
-        self.daemon.lock().await.ready().await
-    }
-
-    /// Ends it at once, as a crash would.
-    pub async fn kill(&self) -> Result<()> {
-        self.daemon.lock().await.kill()
-    }
-
-    /// Stalls it: its connections stay open, and nobody answers.
-    pub async fn pause(&self) -> Result<()> {
-        self.daemon.lock().await.pause()
-    }
-
-    /// Lets it go on after a pause.
-    pub async fn resume(&self) -> Result<()> {
-        self.daemon.lock().await.resume()
-    }
-
-    /// Ends it as a rollout does.
-    pub async fn terminate(&self) -> Result<()> {
-        self.daemon.lock().await.terminate().await
-    }
-
-    /// The sum of its samples of one metric.
-    pub async fn counted(&self, name: &str) -> Result<f64> {
-        Ok(self.daemon.lock().await.samples().await?.sum(name))
-    }
-
-    /// What it logged, over all its lives.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    fn tail(&self, n_lines: usize, what: Option<&str>) -> String {
-        let log = self.log();
-        let lines = log.lines();
-        let lines: Vec<_> = lines
-            .filter(|line| what.is_none_or(|what| line.contains(what)))
-            .collect();
-        let tail = lines.get(lines.len().saturating_sub(n_lines)..);
-        let tail = tail.unwrap_or_default().join("\n");
-        format!("--- {}\n{tail}\n", self.log.display())
-    }
-}
-
-/// Those that are to be started.
+/// Those that are to be started, and what is between each and the API server where it can be cut off.
 async fn control_planes(
     cluster: &Cluster,
     options: &WakegateOptions<'_>,
     scaler: Addresses,
-) -> Result<Vec<Replica>> {
+) -> Result<(Vec<Replica>, Vec<Relay>)> {
     let kubeconfig = cluster
         .kubeconfig_for(WAKEGATE_NAMESPACE, WAKEGATE_ACCOUNT)
         .await
         .context("be the control plane's service account")?;
-    let mut replicas = Vec::new();
+    let (mut replicas, mut ways) = (Vec::new(), Vec::new());
     for number in 0..options.n_control_planes {
         let name = format!("control-plane-{number}");
         let args = options.control_plane_args(&name, scaler);
-        let environment = vec![("KUBECONFIG", kubeconfig.clone().into_os_string())];
         let folder = folder(cluster, &name)?;
+        let mut kubeconfig = kubeconfig.clone();
+        if options.is_relayed {
+            let way = relayed(cluster, &mut kubeconfig, &folder).await?;
+            ways.push(way);
+        }
+        let environment = vec![("KUBECONFIG", kubeconfig.into_os_string())];
         let daemon = Daemon::stopped("wakegate-control-plane", &folder, own_addresses()?);
         let daemon = daemon.secured(options.certified.control_plane()?);
         replicas.push(Replica::new(daemon.with(args, environment)));
     }
-    Ok(replicas)
+    Ok((replicas, ways))
+}
+
+/// Has `kubeconfig` lead through a relay.
+async fn relayed(cluster: &Cluster, kubeconfig: &mut PathBuf, folder: &Path) -> Result<Relay> {
+    let text = std::fs::read_to_string(&*kubeconfig).context("read a kubeconfig")?;
+    let mut config: Value = serde_json::from_str(&text).context("ours are JSON")?;
+    let server = config.pointer_mut("/clusters/0/cluster/server");
+    let server = server.context("it names a server")?;
+    let address = server.as_str().and_then(|it| it.strip_prefix("https://"));
+    let address = address.context("it is a URL")?.parse()?;
+    let relay = cluster.at_home(Relay::start(address)).await?;
+    *server = format!("https://{}", relay.address()).into();
+    *kubeconfig = folder.join("kubeconfig");
+    std::fs::write(&*kubeconfig, config.to_string()).context("write a kubeconfig")?;
+    Ok(relay)
 }
 
 fn folder(cluster: &Cluster, name: &str) -> Result<PathBuf> {

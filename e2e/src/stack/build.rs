@@ -26,6 +26,9 @@ pub struct StackBuilder {
     admin: SocketAddr,
     control_plane: Addresses,
     scaler: Addresses,
+    n_control_planes: usize,
+    n_scalers: usize,
+    flags: Vec<String>,
     n_workers: u32,
     has_filter: bool,
     has_tls: bool,
@@ -63,6 +66,9 @@ impl Default for StackBuilder {
             admin: ANY_PORT,
             control_plane: Addresses::ANY,
             scaler: Addresses::ANY,
+            n_control_planes: 1,
+            n_scalers: 1,
+            flags: Vec::new(),
             n_workers: 2,
             has_filter: true,
             has_tls: false,
@@ -115,6 +121,27 @@ impl StackBuilder {
     pub fn daemons(mut self, control_plane: Addresses, scaler: Addresses) -> Self {
         self.control_plane = control_plane;
         self.scaler = scaler;
+        self
+    }
+
+    /// So many control planes, which Envoy and the scaler reach at one address, as at a Service.
+    #[must_use]
+    pub fn control_planes(mut self, n_control_planes: usize) -> Self {
+        self.n_control_planes = n_control_planes;
+        self
+    }
+
+    /// Replicas of the scaler, which know each other.
+    #[must_use]
+    pub fn scalers(mut self, n_scalers: usize) -> Self {
+        self.n_scalers = n_scalers;
+        self
+    }
+
+    /// Flags of both daemons.
+    #[must_use]
+    pub fn flags(mut self, flags: &[&str]) -> Self {
+        self.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         self
     }
 

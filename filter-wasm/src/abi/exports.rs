@@ -66,6 +66,6 @@ extern "C" fn proxy_on_grpc_receive(root_context_id: u32, token: u32, size: usiz
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_grpc_close(root_context_id: u32, token: u32, _status: u32) {
-    vm::on_grpc_close(root_context_id, token);
+extern "C" fn proxy_on_grpc_close(root_context_id: u32, token: u32, status: u32) {
+    vm::on_grpc_close(root_context_id, token, status);
 }

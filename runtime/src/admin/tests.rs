@@ -65,14 +65,6 @@ async fn ready_lists_what_is_waited_for_until_all_is_there() {
 }
 
 #[tokio::test]
-async fn a_dropped_latch_stays_closed() {
-    let readiness = Readiness::default();
-    drop(readiness.latch("first load"));
-    assert!(!readiness.is_ready());
-    assert_eq!(readiness.waiting_for(), ["first load"]);
-}
-
-#[tokio::test]
 async fn metrics_are_the_registry_as_text() {
     let (mut registry, loads) = (Registry::default(), Counter::<u64>::default());
     registry.register("wakegate_test_loads", "Loads", loads.clone());

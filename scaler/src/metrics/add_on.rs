@@ -22,8 +22,8 @@ impl AddOnMetrics {
     pub(crate) fn register(registry: &mut Registry, state: Arc<State>) {
         registry.register(
             "scaler_pinger_endpoints",
-            "Workers heard within the last 10 s",
-            state.metrics.workers.clone(),
+            "Workers heard within the last 10 s that report to this replica",
+            state.metrics.workers_here().clone(),
         );
         registry.register_collector(Box::new(Self(state)));
     }

@@ -62,6 +62,17 @@ struct Worker {
     boot_id: u64,
     seen: Duration,
     said: HashMap<Key, Said>,
+    /// It said everything once; of what is relayed the begin may be missing.
+    is_whole: bool,
+}
+
+/// Who heard a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// This replica, which counts it.
+    Here,
+    /// Another, which counts it: this one only goes on from there, should the worker come.
+    Elsewhere,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,7 +115,7 @@ impl AddOn {
     }
 
     /// Counts what is new in a report that turned out to be news.
-    pub(super) fn count(&mut self, now: Duration, instance: &Instance, part: Part) {
+    pub(super) fn count(&mut self, now: Duration, instance: &Instance, part: Part, heard: Heard) {
         let Part { clock, full, said } = part;
         let slot = (Arc::clone(&instance.proxy), instance.worker);
         let before = self
@@ -115,6 +126,7 @@ impl AddOn {
             boot_id: instance.boot_id,
             seen: now,
             said: HashMap::new(),
+            is_whole: full,
         });
         let is_same = before.is_some_and(|(boot_id, _)| boot_id == instance.boot_id);
         let took_place = before.is_some_and(|(_, seen)| now.saturating_sub(seen) <= YOUNG);
@@ -123,6 +135,8 @@ impl AddOn {
         worker.boot_id = instance.boot_id;
         worker.seen = now;
         let mut last = HashMap::new();
+        let was_whole = if is_same { worker.is_whole } else { full };
+        worker.is_whole = was_whole || full;
         if !is_same {
             worker.said.clear();
         } else if full {
@@ -132,12 +146,15 @@ impl AddOn {
         for (key, said) in said {
             let object = self.by_key.get(&key);
             let before = last.remove(&key);
+            let is_old = before.is_none() && !worker.said.contains_key(&key) && !was_whole;
+            let counts_from_here = counts_from_here || is_old;
             // The first requests of a new object may come before its name: they count once it is there. Where
             // an old life starts from is to be kept for an object that is named later.
             let is_wanted = object.is_some() || before.is_some() || counts_from_here;
             let before = worker.say(key, said, is_wanted).or(before);
             if let Some(object) = object
                 && !counts_from_here
+                && heard == Heard::Here
             {
                 object.add(said.since(before.unwrap_or_default()));
             }

@@ -18,6 +18,7 @@ pub(crate) struct ControlPlane {
     pub(crate) addr: SocketAddr,
     pub(crate) seen: Arc<Mutex<Seen>>,
     updates: watch::Sender<Update>,
+    ends: watch::Sender<()>,
     tasks: Tasks,
     stop: CancellationToken,
 }
@@ -30,6 +31,7 @@ pub(crate) struct Seen {
 
 struct Routes {
     updates: watch::Receiver<Update>,
+    ends: watch::Receiver<()>,
     seen: Arc<Mutex<Seen>>,
     tasks: Tasks,
     stop: CancellationToken,
@@ -53,11 +55,12 @@ impl ControlPlane {
     ) -> Self {
         let listener = TcpListener::bind(addr).await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let updates = watch::Sender::new(update);
+        let (updates, ends) = (watch::Sender::new(update), watch::Sender::new(()));
         let (tasks, stop) = (Tasks::default(), CancellationToken::new());
         let seen = Arc::<Mutex<Seen>>::default();
         let routes = Routes {
             updates: updates.subscribe(),
+            ends: ends.subscribe(),
             seen: Arc::clone(&seen),
             tasks: tasks.clone(),
             stop: stop.clone(),
@@ -73,6 +76,7 @@ impl ControlPlane {
             addr,
             seen,
             updates,
+            ends,
             tasks,
             stop,
         }
@@ -80,6 +84,11 @@ impl ControlPlane {
 
     pub(crate) fn update(&self, update: Update) {
         self.updates.send_replace(update);
+    }
+
+    /// Ends the streams that there are with OK, and goes on.
+    pub(crate) fn end_streams(&self) {
+        self.ends.send_replace(());
     }
 
     /// Ends, so that nothing listens any more.
@@ -110,6 +119,8 @@ impl routes_server::Routes for Routes {
                 }
             }
         });
+        let mut ends = self.ends.clone();
+        let ended = async move { ends.changed().await.is_ok() };
         let updates = WatchStream::new(self.updates.clone()).map(watch_response::Response::Update);
         let heartbeat = || watch_response::Response::Heartbeat(Heartbeat { workers: 1 });
         let heartbeats = tokio::time::interval(Duration::from_secs(1));
@@ -121,7 +132,8 @@ impl routes_server::Routes for Routes {
                     response: Some(response),
                 })
             })
-            .take_until(self.stop.clone().cancelled_owned());
+            .take_until(self.stop.clone().cancelled_owned())
+            .take_until(ended);
         Ok(Response::new(Box::pin(responses)))
     }
 }

@@ -2,12 +2,13 @@
 
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
+use tokio::runtime::Runtime;
 use tonic::{
     Code, Status, Streaming,
     transport::{Channel, Endpoint},
 };
 use wakegate_core::{Alias, Key, KeyReport, Targets, Workload};
-use wakegate_runtime::{Tasks, TlsSetting};
+use wakegate_runtime::{StreamArgs, Tasks, TlsSetting};
 use wakegate_scaler::{Addresses, Config, start};
 use wakegate_wire::{
     externalscaler::{
@@ -29,6 +30,8 @@ pub(crate) struct Bench {
 }
 
 pub(crate) struct Scaler {
+    /// Where it runs, when it is to be killed.
+    runtime: Option<Runtime>,
     pub(crate) tasks: Tasks,
     pub(crate) addresses: Addresses,
     pub(crate) keda: ExternalScalerClient<Channel>,
@@ -68,14 +71,33 @@ impl Scaler {
     }
 
     async fn start_with(control_plane: SocketAddr, http_add_on_metrics: bool) -> Self {
-        let uri = format!("http://{control_plane}");
-        let (tasks, addresses) = run(uri, http_add_on_metrics, TlsSetting::PlainText).await;
+        let config = Config {
+            http_add_on_metrics,
+            ..config(control_plane)
+        };
+        Self::start_as(config, None).await
+    }
+
+    /// Starts one that goes by `config`, in a runtime of its own or in that of the test.
+    pub(crate) async fn start_as(config: Config, runtime: Option<Runtime>) -> Self {
+        let tasks = Tasks::default();
+        let started = async |tasks: Tasks| start(config, &tasks).await.unwrap();
+        let addresses = match &runtime {
+            Some(runtime) => runtime.spawn(started(tasks.clone())).await.unwrap(),
+            None => started(tasks.clone()).await,
+        };
         let keda = ExternalScalerClient::new(channel(addresses.grpc).await);
         Self {
+            runtime,
             tasks,
             addresses,
             keda,
         }
+    }
+
+    /// Ends without a word.
+    pub(crate) fn kill(self) {
+        self.runtime.unwrap().shutdown_background();
     }
 
     /// Drains, and is gone.
@@ -128,27 +150,25 @@ impl Scaler {
     }
 }
 
-/// A scaler of which nothing is known but where it listens.
-pub(crate) async fn run(
-    control_plane: String,
-    http_add_on_metrics: bool,
-    tls: TlsSetting,
-) -> (Tasks, Addresses) {
-    let tasks = Tasks::default();
+/// What a scaler under test goes by.
+pub(crate) fn config(control_plane: SocketAddr) -> Config {
     let any = "127.0.0.1:0".parse().unwrap();
-    let config = Config {
-        control_plane: control_plane.parse().unwrap(),
+    Config {
+        control_plane: format!("http://{control_plane}").parse().unwrap(),
         name: "scaler-0".to_owned(),
+        peers: Vec::new(),
         listen: any,
         admin_listen: any,
         address_file: None,
         settling: Duration::ZERO,
-        http_add_on_metrics,
-        tls,
+        http_add_on_metrics: false,
+        tls: TlsSetting::PlainText,
+        streams: StreamArgs {
+            max_stream_age_secs: 0,
+            drain_delay_secs: 0,
+        },
         drain_limit: DEADLINE,
-    };
-    let addresses = start(config, &tasks).await.unwrap();
-    (tasks, addresses)
+    }
 }
 
 /// The trigger of the workload `web`.
@@ -227,6 +247,16 @@ pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
     let poll = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    soon(what, poll).await;
+}
+
+/// Waits until a condition holds that is asked for.
+pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let poll = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     soon(what, poll).await;

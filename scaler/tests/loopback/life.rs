@@ -7,10 +7,14 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 use tonic::Code;
+use wakegate_runtime::StreamArgs;
+use wakegate_scaler::Config;
 
 use crate::{
     control_plane::ControlPlane,
-    harness::{Bench, DEADLINE, Scaler, WEB, count, eventually, object, refused, soon, table, web},
+    harness::{
+        Bench, DEADLINE, Scaler, WEB, config, count, eventually, object, refused, soon, table, web,
+    },
     worker::Worker,
 };
 
@@ -47,6 +51,45 @@ async fn a_drain_ends_every_stream_with_ok() {
     assert_eq!(soon("an end", specs.message()).await.unwrap(), None);
     assert_eq!(worker.ack().await.unwrap(), None);
     scaler.tasks.run(DEADLINE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_of_reports_that_grew_old_ends_with_ok_and_the_next_one_goes_on() {
+    let control_plane = ControlPlane::start(table("v1", &[web()])).await;
+    let streams = StreamArgs {
+        max_stream_age_secs: 1,
+        drain_delay_secs: 0,
+    };
+    let aging = Config {
+        streams,
+        ..config(control_plane.addr)
+    };
+    let scaler = Scaler::start_as(aging, None).await;
+    eventually("the table is acked", || {
+        !control_plane.seen.lock().acks.is_empty()
+    })
+    .await;
+    let mut worker = scaler.worker(&[count(1, 0, 1)]).await;
+    while worker.ack().await.unwrap().is_some() {}
+    // What was held is held: nothing that KEDA is told changes meanwhile.
+    assert!(scaler.is_active(WEB).await.unwrap());
+    let mut worker = worker.reconnect(&scaler).await;
+    let ack = worker.report(true, &[count(1, 0, 1)]).await;
+    assert_eq!(ack.acked, 2);
+    assert!(scaler.is_active(WEB).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_control_plane_that_ends_the_stream_well_is_asked_again_by_the_version_that_there_is() {
+    let bench = Bench::start().await;
+    let hellos = || bench.control_plane.seen.lock().hellos.clone();
+    for n in 2..6 {
+        bench.control_plane.end_streams();
+        eventually("another hello", || hellos().len() == n).await;
+        assert_eq!(hellos().last().unwrap().version, "v1");
+        // The table in force goes on.
+        let _active = bench.scaler.stream().await;
+    }
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use wakegate_wire::{
 use crate::{
     authority::Authority,
     control_plane::ControlPlane,
-    harness::{WEB, eventually, object, run, soon, table, web},
+    harness::{WEB, config, eventually, object, soon, table, web},
     life::page,
 };
 
@@ -65,7 +65,13 @@ impl Secured {
             allowed: Allowed::default(),
         };
         let uri = format!("https://{}", control_plane.addr);
-        let (tasks, addresses) = run(uri, false, setting).await;
+        let tasks = Tasks::default();
+        let config = Config {
+            control_plane: uri.parse().unwrap(),
+            tls: setting,
+            ..config(control_plane.addr)
+        };
+        let addresses = start(config, &tasks).await.unwrap();
         Self {
             authority,
             control_plane,

@@ -152,6 +152,8 @@ fn of_daemons(args: &Args) -> Vec<Step<'_>> {
         for n_named in scale::scaler::NAMED.into_iter().take(n_loads) {
             let name = format!("many workers of one scaler, {n_named} keys in each report");
             steps.push(step(name, scale::scaler::measure(args, n_named)));
+            let name = format!("many workers of three scalers, {n_named} keys in each report");
+            steps.push(step(name, scale::replicas::measure(args, n_named)));
         }
     }
     if args.wants(Part::FirstSync) {

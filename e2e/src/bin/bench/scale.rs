@@ -5,6 +5,7 @@
 
 pub(crate) mod fan_out;
 pub(crate) mod first_sync;
+pub(crate) mod replicas;
 pub(crate) mod scaler;
 
 mod keda;

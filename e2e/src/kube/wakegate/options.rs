@@ -13,14 +13,18 @@ use crate::tls::{Certificates, Role};
 pub struct WakegateOptions<'a> {
     /// Replicas of the control plane.
     pub n_control_planes: usize,
+    /// Whether each control plane can be cut off from the API server, see `Wakegate::way_to_api_server`.
+    pub is_relayed: bool,
     /// The namespaces that it sees; every one where there is none.
     pub namespaces: &'a [&'a str],
     /// How often KEDA asks; the scaler's window of activity follows it. None: as Wakegate is installed.
     pub polling_interval: Option<Duration>,
     /// Who makes the certificates.
     pub certified: Certified<'a>,
-    /// More flags of the control planes.
+    /// More flags of both daemons.
     pub flags: &'a [&'a str],
+    /// More flags of the control planes.
+    pub control_plane_flags: &'a [&'a str],
 }
 
 /// Who makes the certificates of mutual TLS.
@@ -38,11 +42,13 @@ impl Default for WakegateOptions<'_> {
     fn default() -> Self {
         Self {
             n_control_planes: 1,
+            is_relayed: false,
             namespaces: &[],
             // Tests wait for workloads to sleep.
             polling_interval: Some(Duration::from_secs(1)),
             certified: Certified::PlainText,
             flags: &[],
+            control_plane_flags: &[],
         }
     }
 }
@@ -52,10 +58,12 @@ impl WakegateOptions<'_> {
     pub(super) fn control_plane_args(&self, name: &str, scaler: Addresses) -> Vec<String> {
         let Self {
             n_control_planes: _,
+            is_relayed: _,
             namespaces,
             polling_interval,
             certified: _,
             flags,
+            control_plane_flags,
         } = self;
         let common = [
             format!("--scaler-address={}", scaler.grpc),
@@ -71,7 +79,12 @@ impl WakegateOptions<'_> {
             .into_iter()
             .chain(namespaces)
             .chain(interval)
-            .chain(flags.iter().map(|flag| (*flag).to_owned()))
+            .chain(
+                [*flags, *control_plane_flags]
+                    .concat()
+                    .iter()
+                    .map(|flag| (*flag).to_owned()),
+            )
             .collect()
     }
 }

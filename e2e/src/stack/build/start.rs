@@ -12,8 +12,16 @@ use crate::envoy::{EndpointsFrom, EnvoyConfig, EnvoyTls, FilterConfig, VirtualHo
 use crate::manifests::{Manifests, Service};
 use crate::process::free_address;
 use crate::programs;
+use crate::stack::replicas::Fronts;
 use crate::stack::{Folder, Stack};
 use crate::tls::{Certificates, Role};
+
+/// The daemons of a stack, and where several of a kind are reached.
+struct Started {
+    control_planes: Vec<Daemon>,
+    scalers: Vec<Daemon>,
+    fronts: Fronts,
+}
 
 impl StackBuilder {
     /// Starts everything; returns when every filter VM has the table.
@@ -43,12 +51,26 @@ impl StackBuilder {
             .then(|| Certificates::in_folder(&root.join("tls")));
         let certificates = certificates.transpose()?;
         let secured = Secured(certificates.as_ref());
-        let daemons = self.start_daemons(&root, &manifests, secured).await?;
-        let envoy_config = self.envoy_config(&root, &daemons, secured)?;
-        let (control_plane, scaler) = daemons;
+        let Started {
+            mut control_planes,
+            mut scalers,
+            fronts,
+        } = self.start_daemons(&root, &manifests, secured).await?;
+        let control_plane = control_planes.remove(0);
+        let scaler = scalers.remove(0);
+        let reached_at = (
+            fronts.control_planes(&control_plane),
+            scaler.addresses().grpc,
+        );
+        let mut envoy_config = self.envoy_config(&root, reached_at, secured)?;
+        let more = scalers.iter().map(|scaler| scaler.addresses().grpc);
+        envoy_config.scalers.extend(more);
         let mut stack = Stack {
             control_plane,
             scaler,
+            more_control_planes: control_planes,
+            more_scalers: scalers,
+            fronts,
             envoy: None,
             manifests,
             envoy_config,
@@ -74,7 +96,7 @@ impl StackBuilder {
         root: &Path,
         manifests: &Manifests,
         secured: Secured<'_>,
-    ) -> Result<(Daemon, Daemon)> {
+    ) -> Result<Started> {
         let elsewhere = match self.daemons {
             Daemons::Real => None,
             Daemons::Peer(grpc) => Some(Addresses {
@@ -87,26 +109,85 @@ impl StackBuilder {
             }),
         };
         if let Some(addresses) = elsewhere {
-            return Ok((
-                Daemon::stopped("wakegate-control-plane", root, addresses),
-                Daemon::stopped("wakegate-scaler", root, addresses),
-            ));
+            return Ok(Started {
+                control_planes: vec![Daemon::stopped("wakegate-control-plane", root, addresses)],
+                scalers: vec![Daemon::stopped("wakegate-scaler", root, addresses)],
+                fronts: Fronts::default(),
+            });
         }
-        let args = vec![format!("--manifests={}", manifests.folder().display())];
-        let control_plane = Daemon::stopped("wakegate-control-plane", root, self.control_plane);
-        let control_plane = control_plane.secured(secured.daemon(Role::ControlPlane)?);
-        let control_plane = self.start_daemon(control_plane, args).await?;
-        let (scheme, address) = (secured.scheme(), control_plane.addresses().grpc);
-        let args = vec![format!("--control-plane={scheme}://{address}")];
-        let scaler = Daemon::stopped("wakegate-scaler", root, self.scaler);
-        let scaler = scaler.secured(secured.daemon(Role::Scaler)?);
-        let scaler = self.start_daemon(scaler, args).await?;
-        control_plane.ready().await?;
-        scaler.ready().await?;
-        Ok((control_plane, scaler))
+        let control_planes = self.start_control_planes(root, manifests, secured).await?;
+        let mut fronts = Fronts::default();
+        let reached_at = fronts.put_control_planes(&control_planes).await?;
+        let scalers = self.start_scalers(root, reached_at, secured).await?;
+        fronts.put_scalers(&scalers).await?;
+        for daemon in control_planes.iter().chain(&scalers) {
+            daemon.ready().await?;
+        }
+        Ok(Started {
+            control_planes,
+            scalers,
+            fronts,
+        })
+    }
+
+    /// All but the first have folders of their own.
+    async fn start_control_planes(
+        &self,
+        root: &Path,
+        manifests: &Manifests,
+        secured: Secured<'_>,
+    ) -> Result<Vec<Daemon>> {
+        let mut places = vec![(root.to_owned(), self.control_plane)];
+        for number in 1..self.n_control_planes {
+            let folder = root.join(format!("control-plane-{number}"));
+            std::fs::create_dir_all(&folder).context("make a folder")?;
+            places.push((folder, Addresses::ANY));
+        }
+        let mut control_planes = Vec::new();
+        for (folder, addresses) in &places {
+            let args = vec![format!("--manifests={}", manifests.folder().display())];
+            let next = Daemon::stopped("wakegate-control-plane", folder, *addresses);
+            let next = next.secured(secured.daemon(Role::ControlPlane)?);
+            control_planes.push(self.start_daemon(next, args).await?);
+        }
+        Ok(control_planes)
+    }
+
+    async fn start_scalers(
+        &self,
+        root: &Path,
+        control_plane: SocketAddr,
+        secured: Secured<'_>,
+    ) -> Result<Vec<Daemon>> {
+        let mut places = vec![(root.to_owned(), self.scaler)];
+        for number in 1..self.n_scalers {
+            let folder = root.join(format!("scaler-{number}"));
+            std::fs::create_dir_all(&folder).context("make a folder")?;
+            places.push((folder, Addresses::ANY));
+        }
+        if self.n_scalers > 1 {
+            // They are told each other's addresses before they are there.
+            for (_, addresses) in &mut places {
+                addresses.grpc = free_address()?;
+            }
+        }
+        let peers: Vec<_> = places.iter().map(|(_, at)| at.grpc).collect();
+        let mut scalers = Vec::new();
+        for (folder, addresses) in &places {
+            let scheme = secured.scheme();
+            let mut args = vec![format!("--control-plane={scheme}://{control_plane}")];
+            if self.n_scalers > 1 {
+                args.extend(peers.iter().map(|peer| format!("--peer={peer}")));
+            }
+            let next = Daemon::stopped("wakegate-scaler", folder, *addresses);
+            let next = next.secured(secured.daemon(Role::Scaler)?);
+            scalers.push(self.start_daemon(next, args).await?);
+        }
+        Ok(scalers)
     }
 
     async fn start_daemon(&self, daemon: Daemon, args: Vec<String>) -> Result<Daemon> {
+        let args = [args, self.flags.clone()].concat();
         let mut daemon = daemon.with(args, self.environment.clone());
         daemon.start_again().await?;
         Ok(daemon)
@@ -115,7 +196,7 @@ impl StackBuilder {
     fn envoy_config(
         &self,
         root: &Path,
-        (control_plane, scaler): &(Daemon, Daemon),
+        (control_plane, scaler): (SocketAddr, SocketAddr),
         secured: Secured<'_>,
     ) -> Result<EnvoyConfig> {
         let endpoints = if self.late_endpoints {
@@ -137,8 +218,7 @@ impl StackBuilder {
         } else {
             None
         };
-        let daemons = (control_plane.addresses().grpc, scaler.addresses().grpc);
-        let (control_plane, scaler) = self.reached_at.unwrap_or(daemons);
+        let (control_plane, scaler) = self.reached_at.unwrap_or((control_plane, scaler));
         Ok(EnvoyConfig {
             node_id: "envoy-under-test".to_owned(),
             listen: self.listen,
@@ -148,7 +228,7 @@ impl StackBuilder {
             hosts: self.services.iter().map(VirtualHost::from).collect(),
             endpoints,
             control_planes: vec![control_plane],
-            scaler,
+            scalers: vec![scaler],
             tls: secured.envoy()?,
             stream_idle_timeout: self.stream_idle_timeout,
             buffer_limit: self.buffer_limit,

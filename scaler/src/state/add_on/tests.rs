@@ -10,6 +10,7 @@ struct Bench {
     add_on: AddOn,
     now: Duration,
     worker: Instance,
+    heard: Heard,
 }
 
 impl Bench {
@@ -23,6 +24,7 @@ impl Bench {
                 worker: 0,
                 boot_id: BOOT_MS,
             },
+            heard: Heard::Here,
         };
         bench.expect(kinds);
         bench
@@ -72,7 +74,7 @@ impl Bench {
             ..Report::default()
         };
         let part = Part::of(&report);
-        self.add_on.count(self.now, &self.worker, part);
+        self.add_on.count(self.now, &self.worker, part, self.heard);
     }
 
     #[track_caller]
@@ -191,4 +193,28 @@ fn what_is_no_object_of_the_add_on_takes_no_room() {
     for other in ["interceptorRoute/shop", "interceptorRoute/a/b/c", "web", ""] {
         assert_eq!(parse(&Key::from(other)), None, "{other}");
     }
+}
+
+#[test]
+fn what_another_replica_counts_is_where_this_one_goes_on() {
+    let mut bench = Bench::new(&[ROUTE]);
+    bench.heard = Heard::Elsewhere;
+    bench.report(true, &[(ROUTE, 5, 400)]);
+    bench.pass(secs(30)).report(false, &[(ROUTE, 9, 700)]);
+    bench.check(0, 0);
+    bench.heard = Heard::Here;
+    bench.pass(secs(1)).report(true, &[(ROUTE, 10, 800)]);
+    bench.check(1, 100);
+}
+
+#[test]
+fn a_worker_whose_begin_was_not_relayed_is_counted_from_where_it_comes() {
+    let mut bench = Bench::new(&[ROUTE]);
+    bench.heard = Heard::Elsewhere;
+    bench.report(false, &[("service", 1, 1)]);
+    bench.heard = Heard::Here;
+    bench.pass(secs(1)).report(true, &[(ROUTE, 5_000, 90)]);
+    bench.check(0, 0);
+    bench.pass(secs(1)).report(false, &[(ROUTE, 5_002, 95)]);
+    bench.check(2, 5);
 }

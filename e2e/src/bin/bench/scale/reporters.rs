@@ -64,9 +64,9 @@ pub(super) struct Reporter {
 }
 
 impl Reporters {
-    /// Starts so many workers, one after the other. Each has requests for `n_named` of the keys all the time.
+    /// Starts so many workers, one after the other, that report to one of `addresses` in turns. Each has requests for `n_named` of the keys all the time.
     pub(super) fn start(
-        address: SocketAddr,
+        addresses: &[SocketAddr],
         n_workers: usize,
         known: &Arc<Known>,
         n_named: usize,
@@ -79,7 +79,7 @@ impl Reporters {
             acked_after_ms: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
-        for index in 0..n_workers {
+        for (index, address) in (0..n_workers).zip(addresses.iter().copied().cycle()) {
             let wait = COMING * u32::try_from(index).unwrap_or_default()
                 / u32::try_from(n_workers).unwrap_or(1).max(1);
             let shared = Arc::clone(&shared);

@@ -52,7 +52,7 @@ async fn at_load(
     let mut scaler = Daemon::start("wakegate-scaler", world.folder(), args_of).await?;
     scaler.ready().await?;
     let address = scaler.addresses().grpc;
-    let mut workers = Reporters::start(address, sizes.reporters, known, n_named);
+    let mut workers = Reporters::start(&[address], sizes.reporters, known, n_named);
     let ended = until(LIMIT, "all workers report", || {
         let all = (workers.n_reporting() == sizes.reporters).then_some(Ok(()));
         all.or_else(|| workers.are_well().err().map(Err))
@@ -101,7 +101,7 @@ async fn at_load(
 }
 
 /// One more worker holds a first request of one key after the other: how soon KEDA's stream says `true`.
-async fn edges(
+pub(super) async fn edges(
     scaler: SocketAddr,
     known: &Arc<Known>,
     services: &[Service],
@@ -141,7 +141,7 @@ async fn edges(
 }
 
 /// The keys of a whole table, and their digest, as a filter takes them from its first update.
-async fn known(control_plane: SocketAddr) -> Result<Known> {
+pub(super) async fn known(control_plane: SocketAddr) -> Result<Known> {
     let endpoint = Endpoint::from_shared(format!("http://{control_plane}"))?;
     let channel = endpoint.connect().await;
     let mut client = RoutesClient::new(channel.context("connect to the control plane")?);
