@@ -22,6 +22,7 @@ const WAKES: [(&str, &str); 2] = [
     ("all", "ClusterTriggerAuthentication"),
 ];
 /// Certificates that are written to a Secret are in force in KEDA when it makes a scaler anew; see operations.md.
+const STREAMS: &str = "wakegate_scaler_streams{rpc=\"StreamIsActive\"}";
 const REFUSED: &str = "wakegate_scaler_refused_total";
 
 #[tokio::test]
@@ -157,7 +158,11 @@ impl Secured<'_> {
     async fn restart(self, cluster: &Cluster) -> Result<()> {
         self.wakegate.scaler().terminate().await?;
         self.wakegate.scaler().start(cluster).await?;
-        self.wakegate.scaler().ready().await
+        self.wakegate.scaler().ready().await?;
+        let streams = async || self.wakegate.scaler().counted(STREAMS).await;
+        let listens = eventually_is(SOON, "streams of KEDA", 2.0, streams).await;
+        self.scene.note(&format!("streams: {listens:?}"));
+        Ok(())
     }
 
     async fn all_wake(self, when: &str) -> Result<()> {
@@ -212,10 +217,8 @@ fn objects(wakegate: &Wakegate) -> Result<Vec<Object>> {
             ("pollingInterval", "1"),
         ];
         let mut object = scaled_object(name, name, &trigger);
-        if let Some((kind, name)) = way {
-            let reference = json!({ "kind": kind, "name": name });
-            object = object.set("/triggers/0/authenticationRef", reference)?;
-        }
+        let reference = way.map(|(kind, name)| json!({ "kind": kind, "name": name }));
+        object = object.set("/triggers/0/authenticationRef", json!(reference))?;
         objects.push(object);
     }
     Ok(objects)

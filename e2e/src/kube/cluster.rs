@@ -176,6 +176,7 @@ impl Cluster {
     pub async fn install_keda(&self) -> Result<()> {
         objects::apply_keda(&self.kubectl, &self.running.layout).await?;
         self.established().await?;
+        objects::apply_wakegate_for_keda(&self.kubectl).await?;
         let running = Arc::clone(&self.running);
         let start = async move { boot::start_keda(&running).await };
         self.home.run(start).await

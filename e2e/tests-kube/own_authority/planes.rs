@@ -11,7 +11,7 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Client, Error};
 use serde_json::json;
 use wakegate_e2e::kube::{Cluster, ClusterOptions, WAKEGATE_ACCOUNT, WAKEGATE_NAMESPACE};
-use wakegate_e2e::{Addresses, Daemon, eventually};
+use wakegate_e2e::{Addresses, Daemon, Security, eventually};
 
 use super::SOON;
 use super::watcher::{Credentials, Watcher};
@@ -90,6 +90,7 @@ impl Planes {
             let args = own.into_iter().chain(args).collect();
             let environment = vec![("KUBECONFIG", OsString::from(&kubeconfig))];
             let daemon = Daemon::stopped("wakegate-control-plane", &folder, Addresses::ANY);
+            let daemon = daemon.secured(Security::Unsaid);
             let mut daemon = daemon.with(args, environment);
             daemon.start_again().await?;
             self.daemons.push(daemon);

@@ -48,6 +48,7 @@ pub(super) async fn start(
     }
     let keda = async {
         if options.keda {
+            objects::apply_wakegate_for_keda(kubectl).await?;
             start_keda(running).await?;
         }
         Ok(())

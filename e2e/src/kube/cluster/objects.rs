@@ -63,6 +63,12 @@ pub(super) async fn apply_wakegate(kubectl: &Kubectl) -> Result<()> {
     apply(kubectl, &["--kustomize", base], None).await
 }
 
+/// What KEDA has to know of a Wakegate with TLS, as a user applies it.
+pub(super) async fn apply_wakegate_for_keda(kubectl: &Kubectl) -> Result<()> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/keda");
+    apply(kubectl, &["--kustomize", folder], None).await
+}
+
 /// The CRDs of the KEDA HTTP add-on that Wakegate brings, as a user applies them.
 pub(super) async fn apply_http_add_on(kubectl: &Kubectl) -> Result<()> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/http-add-on");

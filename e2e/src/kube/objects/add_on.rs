@@ -32,14 +32,19 @@ pub fn http_scaled_object(name: &str, host: &str, service: &str) -> Object {
     Object::new("http.keda.sh/v1alpha1", "HTTPScaledObject", name, spec)
 }
 
-/// A `ScaledObject` of a user's own, for a Deployment that may sleep at once; with the metadata of its one trigger.
+/// A `ScaledObject` of a user's own, for a Deployment that may sleep at once; with the metadata of its one trigger. KEDA
+/// shows what Wakegate has signed for it.
 pub fn scaled_object(name: &str, deployment: &str, trigger: &[(&str, &str)]) -> Object {
     let metadata: Value = trigger.iter().map(|(key, value)| (*key, *value)).collect();
     let spec = json!({
         "scaleTargetRef": { "name": deployment },
         "pollingInterval": 1,
         "cooldownPeriod": 1,
-        "triggers": [ { "type": "external-push", "metadata": metadata } ],
+        "triggers": [ {
+            "type": "external-push",
+            "metadata": metadata,
+            "authenticationRef": { "kind": "ClusterTriggerAuthentication", "name": "wakegate" },
+        } ],
     });
     Object::new("keda.sh/v1alpha1", "ScaledObject", name, spec)
 }

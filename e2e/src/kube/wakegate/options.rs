@@ -46,7 +46,7 @@ impl Default for WakegateOptions<'_> {
             namespaces: &[],
             // Tests wait for workloads to sleep.
             polling_interval: Some(Duration::from_secs(1)),
-            certified: Certified::PlainText,
+            certified: Certified::ByWakegate,
             flags: &[],
             control_plane_flags: &[],
         }
