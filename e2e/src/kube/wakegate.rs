@@ -36,7 +36,8 @@ pub struct Wakegate {
     /// What each of them has between itself and the API server, where that was asked for.
     ways: Vec<Relay>,
     scaler: Replica,
-    _front: Front,
+    more_scalers: Vec<Replica>,
+    _fronts: Vec<Front>,
 }
 
 /// How a Wakegate is started.
@@ -44,6 +45,8 @@ pub struct Wakegate {
 pub struct WakegateOptions<'a> {
     /// Replicas of the control plane.
     pub n_control_planes: usize,
+    /// Replicas of the scaler, which know each other.
+    pub n_scalers: usize,
     /// Whether each control plane can be cut off from the API server, see `Wakegate::way_to_api_server`.
     pub is_relayed: bool,
     /// Flags of both daemons.
@@ -58,6 +61,7 @@ impl Default for WakegateOptions<'_> {
     fn default() -> Self {
         Self {
             n_control_planes: 1,
+            n_scalers: 1,
             is_relayed: false,
             flags: &[],
             namespaces: &[],
@@ -83,7 +87,15 @@ impl Wakegate {
             .kubeconfig_for(WAKEGATE_NAMESPACE, WAKEGATE_ACCOUNT)
             .await
             .context("be the control plane's service account")?;
-        let scaler = own_addresses()?;
+        let mut scalers = Vec::new();
+        for _ in 0..options.n_scalers {
+            scalers.push(own_address()?);
+        }
+        // KEDA reaches several at one address, as at a Service.
+        let scaler = match scalers.as_slice() {
+            [alone] => *alone,
+            _ => own_address()?,
+        };
         let (mut control_planes, mut ways) = (Vec::new(), Vec::new());
         for number in 0..options.n_control_planes {
             let name = format!("control-plane-{number}");
@@ -103,17 +115,17 @@ impl Wakegate {
             .iter()
             .map(|it: &Replica| it.addresses().grpc)
             .collect();
-        let front = front::start(cluster, service, backends).await?;
-        let mut args = vec![format!("--control-plane=http://{service}")];
-        args.extend(options.flags.iter().map(|flag| (*flag).to_owned()));
-        let folder = folder(cluster, "scaler")?;
-        let daemon = Daemon::stopped("wakegate-scaler", &folder, scaler);
-        let scaler = Replica::new(daemon.with(args, Vec::new()));
+        let mut fronts = vec![front::start(cluster, service, backends).await?];
+        if scalers.len() > 1 {
+            fronts.push(front::start(cluster, scaler, scalers.clone()).await?);
+        }
+        let mut more_scalers = start_scalers(cluster, service, &scalers, options)?;
         let started = Self {
             control_planes,
             ways,
-            scaler,
-            _front: front,
+            scaler: more_scalers.remove(0),
+            more_scalers,
+            _fronts: fronts,
         };
         for replica in started.all() {
             replica.start(cluster).await?;
@@ -160,9 +172,14 @@ impl Wakegate {
         &self.scaler
     }
 
-    /// Control planes and scaler.
+    /// All scalers.
+    pub fn scalers(&self) -> impl Iterator<Item = &Replica> {
+        [&self.scaler].into_iter().chain(&self.more_scalers)
+    }
+
+    /// Control planes and scalers.
     pub fn all(&self) -> impl Iterator<Item = &Replica> {
-        self.control_planes.iter().chain([&self.scaler])
+        self.control_planes.iter().chain(self.scalers())
     }
 
     /// An error when one has ended by itself.
@@ -180,16 +197,21 @@ impl Wakegate {
     }
 }
 
-fn control_plane_args(name: &str, scaler: Addresses, options: &WakegateOptions<'_>) -> Vec<String> {
+fn control_plane_args(
+    name: &str,
+    scaler: SocketAddr,
+    options: &WakegateOptions<'_>,
+) -> Vec<String> {
     let WakegateOptions {
         n_control_planes: _,
+        n_scalers: _,
         is_relayed: _,
         flags,
         namespaces,
         polling_interval,
     } = options;
     let common = [
-        format!("--scaler-address={}", scaler.grpc),
+        format!("--scaler-address={scaler}"),
         "--explain-after-secs=3".to_owned(),
         format!("--lease-namespace={WAKEGATE_NAMESPACE}"),
         format!("--identity={name}"),
@@ -204,6 +226,34 @@ fn control_plane_args(name: &str, scaler: Addresses, options: &WakegateOptions<'
         .chain(interval)
         .chain(flags.iter().map(|flag| (*flag).to_owned()))
         .collect()
+}
+
+fn start_scalers(
+    cluster: &Cluster,
+    control_planes: SocketAddr,
+    scalers: &[SocketAddr],
+    options: &WakegateOptions<'_>,
+) -> Result<Vec<Replica>> {
+    let mut args = vec![format!("--control-plane=http://{control_planes}")];
+    if scalers.len() > 1 {
+        args.extend(scalers.iter().map(|peer| format!("--peer={peer}")));
+    }
+    args.extend(options.flags.iter().map(|flag| (*flag).to_owned()));
+    let mut replicas = Vec::new();
+    for (number, grpc) in scalers.iter().enumerate() {
+        let name = match number {
+            0 => "scaler".to_owned(),
+            _ => format!("scaler-{number}"),
+        };
+        let folder = folder(cluster, &name)?;
+        let addresses = Addresses {
+            grpc: *grpc,
+            admin: own_address()?,
+        };
+        let daemon = Daemon::stopped("wakegate-scaler", &folder, addresses);
+        replicas.push(Replica::new(daemon.with(args.clone(), Vec::new())));
+    }
+    Ok(replicas)
 }
 
 /// Has `kubeconfig` lead through a relay.
