@@ -80,14 +80,11 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let transport = Transport::of(tls, metrics.tls.clone(), tasks)?;
-    let state = State::new(settling, metrics);
-    let state = if http_add_on_metrics {
-        let state = Arc::new(state.with_add_on());
-        AddOnMetrics::register(&mut registry, Arc::clone(&state));
-        state
-    } else {
-        Arc::new(state)
-    };
+    let state = state(
+        State::new(settling, metrics),
+        http_add_on_metrics,
+        &mut registry,
+    );
     let readiness = Readiness::default();
     let table = readiness.latch("first table from the control plane");
 
@@ -137,6 +134,16 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
             .context("serve admin endpoints")
     });
     Ok(Addresses { grpc, admin })
+}
+
+/// With the metrics of the add-on, where they are wanted.
+fn state(state: State, http_add_on_metrics: bool, registry: &mut Registry) -> Arc<State> {
+    if !http_add_on_metrics {
+        return Arc::new(state);
+    }
+    let state = Arc::new(state.with_add_on());
+    AddOnMetrics::register(registry, Arc::clone(&state));
+    state
 }
 
 async fn tick(

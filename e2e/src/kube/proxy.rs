@@ -104,7 +104,10 @@ pub(super) fn config(
         control_planes: control_planes
             .map(|replica| replica.addresses().grpc)
             .collect(),
-        scalers: vec![wakegate.scaler().addresses().grpc],
+        scalers: wakegate
+            .scalers()
+            .map(|replica| replica.addresses().grpc)
+            .collect(),
         tls: wakegate.envoy_tls().cloned(),
         stream_idle_timeout: STREAM_IDLE_TIMEOUT,
         buffer_limit: None,

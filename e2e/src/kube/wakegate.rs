@@ -43,8 +43,9 @@ pub struct Wakegate {
     /// What each of them has between itself and the API server, where that was asked for.
     ways: Vec<Relay>,
     scaler: Replica,
+    more_scalers: Vec<Replica>,
     clients: Clients,
-    _front: Front,
+    _fronts: Vec<Front>,
 }
 
 impl Wakegate {
@@ -59,31 +60,41 @@ impl Wakegate {
 
     /// The same with more to say.
     pub async fn start_with(cluster: &Cluster, options: &WakegateOptions<'_>) -> Result<Self> {
-        let scaler = own_addresses()?;
+        let mut scalers = Vec::new();
+        for _ in 0..options.n_scalers {
+            scalers.push(own_address()?);
+        }
+        // KEDA reaches several at one address, as at a Service.
+        let scaler = match scalers.as_slice() {
+            [alone] => *alone,
+            _ => own_address()?,
+        };
         let (control_planes, ways) = control_planes(cluster, options, scaler).await?;
         let service = own_address()?;
         let backends = control_planes
             .iter()
             .map(|it: &Replica| it.addresses().grpc)
             .collect();
-        let front = front::start(cluster, service, backends).await?;
+        let mut fronts = vec![front::start(cluster, service, backends).await?];
+        if scalers.len() > 1 {
+            fronts.push(front::start(cluster, scaler, scalers.clone()).await?);
+        }
         // They sign what the others need.
         for replica in &control_planes {
             replica.start(cluster).await?;
         }
         let clients = Clients::of(cluster, options.certified).await?;
-        let mut args = vec![format!("--control-plane={}://{service}", clients.scheme())];
-        args.extend(options.flags.iter().map(|flag| (*flag).to_owned()));
-        let daemon = Daemon::stopped("wakegate-scaler", &folder(cluster, "scaler")?, scaler);
-        let daemon = daemon.secured(clients.scaler.clone());
-        let scaler = Replica::new(daemon.with(args, Vec::new()));
-        scaler.start(cluster).await?;
+        let mut more_scalers = start_scalers(cluster, service, &scalers, options, &clients)?;
+        for replica in &more_scalers {
+            replica.start(cluster).await?;
+        }
         let started = Self {
             control_planes,
             ways,
-            scaler,
+            scaler: more_scalers.remove(0),
+            more_scalers,
             clients,
-            _front: front,
+            _fronts: fronts,
         };
         for replica in started.all() {
             replica.ready().await?;
@@ -132,9 +143,14 @@ impl Wakegate {
         self.clients.envoy.as_ref()
     }
 
-    /// Control planes and scaler.
+    /// All scalers.
+    pub fn scalers(&self) -> impl Iterator<Item = &Replica> {
+        [&self.scaler].into_iter().chain(&self.more_scalers)
+    }
+
+    /// Control planes and scalers.
     pub fn all(&self) -> impl Iterator<Item = &Replica> {
-        self.control_planes.iter().chain([&self.scaler])
+        self.control_planes.iter().chain(self.scalers())
     }
 
     /// An error when one has ended by itself.
@@ -156,7 +172,7 @@ impl Wakegate {
 async fn control_planes(
     cluster: &Cluster,
     options: &WakegateOptions<'_>,
-    scaler: Addresses,
+    scaler: SocketAddr,
 ) -> Result<(Vec<Replica>, Vec<Relay>)> {
     let kubeconfig = cluster
         .kubeconfig_for(WAKEGATE_NAMESPACE, WAKEGATE_ACCOUNT)
@@ -178,6 +194,37 @@ async fn control_planes(
         replicas.push(Replica::new(daemon.with(args, environment)));
     }
     Ok((replicas, ways))
+}
+
+fn start_scalers(
+    cluster: &Cluster,
+    control_planes: SocketAddr,
+    scalers: &[SocketAddr],
+    options: &WakegateOptions<'_>,
+    clients: &Clients,
+) -> Result<Vec<Replica>> {
+    let scheme = clients.scheme();
+    let mut args = vec![format!("--control-plane={scheme}://{control_planes}")];
+    if scalers.len() > 1 {
+        args.extend(scalers.iter().map(|peer| format!("--peer={peer}")));
+    }
+    args.extend(options.flags.iter().map(|flag| (*flag).to_owned()));
+    let mut replicas = Vec::new();
+    for (number, grpc) in scalers.iter().enumerate() {
+        let name = match number {
+            0 => "scaler".to_owned(),
+            _ => format!("scaler-{number}"),
+        };
+        let folder = folder(cluster, &name)?;
+        let addresses = Addresses {
+            grpc: *grpc,
+            admin: own_address()?,
+        };
+        let daemon = Daemon::stopped("wakegate-scaler", &folder, addresses);
+        let daemon = daemon.secured(clients.scaler.clone());
+        replicas.push(Replica::new(daemon.with(args.clone(), Vec::new())));
+    }
+    Ok(replicas)
 }
 
 /// Has `kubeconfig` lead through a relay.

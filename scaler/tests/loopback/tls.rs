@@ -14,7 +14,7 @@ use wakegate_runtime::{
     Refusals, Role, Tasks, Tls, TlsMetrics, TlsSetting, Transport,
     tls::{AUTHORITIES, Allowed, CERTIFICATE, Identity, KEY},
 };
-use wakegate_scaler::Addresses;
+use wakegate_scaler::{Addresses, Config, start};
 use wakegate_wire::{
     externalscaler::{GetMetricsRequest, external_scaler_client::ExternalScalerClient},
     v1::demand_client::DemandClient,

@@ -1,11 +1,12 @@
 //! How a Wakegate is started.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::WAKEGATE_NAMESPACE;
-use crate::daemon::{Addresses, Security};
+use crate::daemon::Security;
 use crate::tls::{Certificates, Role};
 
 /// How a Wakegate is started.
@@ -13,6 +14,8 @@ use crate::tls::{Certificates, Role};
 pub struct WakegateOptions<'a> {
     /// Replicas of the control plane.
     pub n_control_planes: usize,
+    /// Replicas of the scaler, which know each other.
+    pub n_scalers: usize,
     /// Whether each control plane can be cut off from the API server, see `Wakegate::way_to_api_server`.
     pub is_relayed: bool,
     /// The namespaces that it sees; every one where there is none.
@@ -42,6 +45,7 @@ impl Default for WakegateOptions<'_> {
     fn default() -> Self {
         Self {
             n_control_planes: 1,
+            n_scalers: 1,
             is_relayed: false,
             namespaces: &[],
             // Tests wait for workloads to sleep.
@@ -55,9 +59,10 @@ impl Default for WakegateOptions<'_> {
 
 impl WakegateOptions<'_> {
     /// The flags of a control plane.
-    pub(super) fn control_plane_args(&self, name: &str, scaler: Addresses) -> Vec<String> {
+    pub(super) fn control_plane_args(&self, name: &str, scaler: SocketAddr) -> Vec<String> {
         let Self {
             n_control_planes: _,
+            n_scalers: _,
             is_relayed: _,
             namespaces,
             polling_interval,
@@ -66,7 +71,7 @@ impl WakegateOptions<'_> {
             control_plane_flags,
         } = self;
         let common = [
-            format!("--scaler-address={}", scaler.grpc),
+            format!("--scaler-address={scaler}"),
             "--explain-after-secs=3".to_owned(),
             format!("--lease-namespace={WAKEGATE_NAMESPACE}"),
             format!("--identity={name}"),
