@@ -108,7 +108,7 @@ async fn an_envoy_takes_a_scaler_for_no_control_plane() -> Result<()> {
         node_id: "crossed".to_owned(),
         n_workers: 1,
         control_planes: vec![stack.scaler.addresses().grpc],
-        scaler: stack.control_plane.addresses().grpc,
+        scalers: vec![stack.control_plane.addresses().grpc],
         ..stack.envoy_config().clone()
     };
     let envoy = Envoy::start(&config, &folder).await?;
