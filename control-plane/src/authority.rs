@@ -19,7 +19,7 @@ mod said;
 mod secrets;
 mod store;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use kube::Client;
 use tokio::sync::watch;
@@ -54,16 +54,25 @@ impl Lifetimes {
     }
 }
 
+/// How gRPC is spoken by certificates of our own.
+pub(crate) struct Started {
+    /// With the control planes' own certificate, once there is one.
+    pub(crate) transport: watch::Receiver<Option<Transport>>,
+    /// The version of KEDA's Secret, once there is one; in the replica that leads.
+    pub(crate) keda: watch::Receiver<Option<Arc<str>>>,
+}
+
 /// Looks after authorities and certificates while this replica leads, and in any case follows the control planes' own
-/// certificate: what is returned has it once there is one.
+/// certificate.
 pub(crate) fn start(
     tasks: &Tasks,
     client: &Client,
     config: &AuthorityConfig,
     leadership: Leadership,
     (allowed, (metrics, tls)): (Allowed, (AuthorityMetrics, TlsMetrics)),
-) -> watch::Receiver<Option<Transport>> {
+) -> Started {
     let keeper = Keeper::new(client.clone(), config, leadership, metrics);
+    let keda = keeper.keda();
     tasks.spawn("authority", keeper.run(tasks.shutdown_token()));
     let (follow, transport) = Follow::new(
         client.clone(),
@@ -72,5 +81,5 @@ pub(crate) fn start(
         (allowed, tls),
     );
     tasks.spawn("own certificate", follow.run(tasks.shutdown_token()));
-    transport
+    Started { transport, keda }
 }

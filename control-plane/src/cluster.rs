@@ -65,13 +65,14 @@ pub(crate) async fn start(
     );
     // Another leads as soon as this one is told to end, and hears from it until it has.
     let leadership = leader::start(client.clone(), lease, reach, metrics.clone(), tasks);
-    let transport = match speech {
-        Speech::Said(transport) => transport,
+    let (transport, keda_certificate) = match speech {
+        Speech::Said(transport) => (transport, None),
         Speech::Own(allowed) => {
             let metrics = (metrics.authority.clone(), metrics.tls.clone());
             let leadership = leadership.clone();
             let config = &config.authority;
-            authority::start(tasks, &client, config, leadership, (allowed, metrics))
+            let started = authority::start(tasks, &client, config, leadership, (allowed, metrics));
+            (started.transport, Some(started.keda))
         }
     };
     let follower = Follower::new(
@@ -87,6 +88,7 @@ pub(crate) async fn start(
         client,
         snapshots: snapshots.clone(),
         acks: acks.clone(),
+        keda_certificate,
         leadership,
         metrics: metrics.writers.clone(),
     };

@@ -65,6 +65,9 @@ pub struct Writers {
     pub snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
     /// What filters have.
     pub acks: Acks,
+    /// The version of the Secret with KEDA's certificate, where it is ours to make: nothing is written for KEDA before
+    /// there is one, and everything anew with the next.
+    pub keda_certificate: Option<watch::Receiver<Option<Arc<str>>>>,
     /// Whether anything may be written.
     pub leadership: Leadership,
     /// What is counted.

@@ -46,6 +46,14 @@ pub struct Holders {
 }
 
 impl Holders {
+    /// The Secret of KEDA's certificate.
+    pub(super) fn keda(&self) -> Place {
+        Place {
+            namespace: self.keda_namespace.clone(),
+            name: KEDA,
+        }
+    }
+
     /// Each Secret with what its certificate is for.
     pub(super) fn profiles(&self) -> BTreeMap<Place, Profile> {
         let own = self.namespace.as_str();

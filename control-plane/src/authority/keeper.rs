@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
-use tokio::time::sleep;
+use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -26,6 +27,9 @@ use crate::{backoff::jittered, leader::Leadership};
 /// How soon it is looked again after another wrote in between.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// How soon it is looked again after a Secret was written: by then its readers have what is in it.
+const SETTLED: Duration = Duration::from_secs(2);
+
 /// The one who writes Secrets.
 pub(super) struct Keeper {
     store: Store,
@@ -34,6 +38,10 @@ pub(super) struct Keeper {
     profiles: BTreeMap<Place, Profile>,
     /// Their namespaces are not there, so nobody holds what would be in them.
     homeless: BTreeSet<Place>,
+    /// KEDA's, and which version of it was found in order last.
+    keda: (Place, watch::Sender<Option<Arc<str>>>),
+    /// A Secret was written in this look.
+    has_issued: bool,
 }
 
 /// A Secret as it should be, and as it is.
@@ -62,7 +70,14 @@ impl Keeper {
             lifetimes: *lifetimes,
             profiles: holders.profiles(),
             homeless: BTreeSet::new(),
+            keda: (holders.keda(), watch::Sender::new(None)),
+            has_issued: false,
         }
+    }
+
+    /// Which version of KEDA's Secret is there for a while; none before there is one, and while another leads.
+    pub(super) fn keda(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.keda.1.subscribe()
     }
 
     /// Looks whenever this replica leads, until the shutdown.
@@ -80,6 +95,7 @@ impl Keeper {
                 () = shutdown.cancelled() => return Ok(()),
             }
             self.store.metrics.follows();
+            self.keda.1.send_replace(None);
         }
     }
 
@@ -88,6 +104,7 @@ impl Keeper {
         let every = self.lifetimes.look_every();
         loop {
             let wait = match self.look(now()).await {
+                Ok(()) | Err(Stop::Stuck) if self.has_issued => every.min(SETTLED),
                 Ok(()) | Err(Stop::Stuck) => every,
                 Err(Stop::Again) => every.min(AGAIN),
             };
@@ -97,6 +114,7 @@ impl Keeper {
 
     /// Looks at everything once, and brings it in order.
     async fn look(&mut self, now: Time) -> Result<(), Stop> {
+        self.has_issued = false;
         let (authorities, secret) = self.authorities(now).await?;
         let mut holders = Vec::new();
         for (place, profile) in self.profiles.clone() {
@@ -176,6 +194,17 @@ impl Keeper {
             let ends = held.map(|held| held.term.until).unwrap_or_default();
             self.store.metrics.certificate_ends(&place, ends);
             self.store.well(&place);
+            if place == self.keda.0 {
+                let (_, keda) = &self.keda;
+                keda.send_if_modified(|known| {
+                    let found = version.as_deref();
+                    let is_new = known.as_deref() != found;
+                    if is_new {
+                        *known = found.map(Arc::from);
+                    }
+                    is_new
+                });
+            }
             return Ok(());
         };
         let term = self.lifetimes.of_certificate(state.current.term, now);
@@ -189,6 +218,7 @@ impl Keeper {
                 let Place { namespace, name } = &place;
                 tracing::info!(namespace, name, ?renewal, "certificate issued");
                 self.homeless.remove(&place);
+                self.has_issued = true;
             }
             Applied::Homeless => {
                 self.homeless.insert(place);

@@ -52,6 +52,10 @@ use crate::{
 /// Writes at once. KEDA's webhook looks at each, and others need the API server too.
 const MAX_WRITES: usize = 8;
 
+/// What a user has to know of one that waits for KEDA's certificate.
+const NO_CERTIFICATE: &str = "no ScaledObject is written for it, because KEDA could not reach the scaler: the Secret \
+    wakegate-keda-tls is not there; is KEDA in the namespace that --keda-namespace names?";
+
 /// The writer of ScaledObjects, for one term as leader.
 pub(super) struct ScaledObjects {
     client: Client,
@@ -61,6 +65,8 @@ pub(super) struct ScaledObjects {
     metrics: WriterMetrics,
     notices: Notices,
     common: Common,
+    /// Changes what is the same in all; none where KEDA's certificate is not ours to make.
+    keda_certificate: Option<watch::Receiver<Option<Arc<str>>>>,
     /// How long filters may take to have a route before it is news.
     patience: Duration,
     mirror: Mirror<DynamicObject, Observed>,
@@ -114,7 +120,9 @@ impl ScaledObjects {
                 scaler_address: config.scaler_address.as_str().into(),
                 polling_interval: config.polling_interval,
                 authentication: config.keda_authentication.clone(),
+                certificate: None,
             },
+            keda_certificate: writers.keda_certificate.clone(),
             patience: config.explain_after,
             mirror,
             wanted: BTreeMap::new(),
@@ -130,17 +138,40 @@ impl ScaledObjects {
     pub(super) async fn run(mut self) {
         let mut acks_changed = self.acks.changed();
         self.snapshots.mark_changed();
+        self.read_certificate();
         let mut next = None;
         loop {
             tokio::select! {
                 () = changed(&mut self.snapshots) => self.read_wanted(),
                 () = changed(&mut acks_changed) => {}
                 () = self.mirror.changed() => {}
+                () = new_certificate(&mut self.keda_certificate) => self.read_certificate(),
                 Some((id, result)) = self.writes.next() => self.written(&id, result),
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }
             next = self.round();
         }
+    }
+
+    /// Everything is to be written anew with another certificate.
+    fn read_certificate(&mut self) {
+        let Some(receiver) = &mut self.keda_certificate else {
+            return;
+        };
+        let certificate = receiver.borrow_and_update().clone();
+        if certificate == self.common.certificate {
+            return;
+        }
+        self.common.certificate = certificate;
+        for attempt in self.attempts.values_mut() {
+            attempt.reopen();
+        }
+        self.open.extend(self.wanted.keys().cloned());
+    }
+
+    /// Whether KEDA could not show who it is.
+    fn awaits_certificate(&self) -> bool {
+        self.keda_certificate.is_some() && self.common.certificate.is_none()
     }
 
     fn read_wanted(&mut self) {
@@ -188,6 +219,7 @@ impl ScaledObjects {
 
     /// Looks at one ScaledObject.
     fn look(&mut self, id: &ObjectId, snapshot: &Arc<Snapshot>, now: Instant) -> Look {
+        let awaits_certificate = self.awaits_certificate();
         let wanted = self.wanted.get(id);
         let observed = self.mirror.objects().get(id);
         let attempt = self.attempts.entry(id.clone()).or_default();
@@ -206,6 +238,14 @@ impl ScaledObjects {
                 return Look::At(tell_at);
             }
             self.notify(id, Some(("NoFilter", missing.text())));
+            return Look::WhenNews;
+        }
+        if wanted.is_some() && awaits_certificate {
+            let tell_at = since + self.patience;
+            if tell_at > now {
+                return Look::At(tell_at);
+            }
+            self.notify(id, Some(("NoCertificate", NO_CERTIFICATE.to_owned())));
             return Look::WhenNews;
         }
         let manifest = wanted.map(|wanted| Manifest::new(wanted, &self.common));
@@ -363,6 +403,14 @@ fn id_of(wanted: &WantedScaledObject) -> ObjectId {
         Arc::clone(&wanted.namespace),
         wanted.name.as_str(),
     )
+}
+
+/// Waits for another version of KEDA's certificate; for ever where it is not ours to make.
+async fn new_certificate(certificate: &mut Option<watch::Receiver<Option<Arc<str>>>>) {
+    match certificate {
+        Some(certificate) => changed(certificate).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Which of them came, went or differ.

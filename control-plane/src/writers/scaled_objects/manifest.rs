@@ -23,6 +23,9 @@ pub(super) struct Common {
     pub(super) polling_interval: Duration,
     /// With what KEDA shows who it is.
     pub(super) authentication: Option<KedaAuthentication>,
+    /// Which version of KEDA's certificate there is. KEDA reads it when it makes a trigger's scaler, and goes on with
+    /// what it read until that trigger changes.
+    pub(super) certificate: Option<Arc<str>>,
 }
 
 /// A ScaledObject as it is to be.
@@ -40,6 +43,9 @@ impl Manifest {
         let mut metadata = wanted.trigger_metadata(common.polling_interval);
         let scaler_address = common.scaler_address.as_ref().to_owned();
         metadata.insert("scalerAddress".to_owned(), scaler_address);
+        if let Some(version) = &common.certificate {
+            metadata.insert("certificateVersion".to_owned(), version.as_ref().to_owned());
+        }
         let owners = wanted.owners.iter().filter(|owner| !owner.uid.is_empty());
         let owners: Vec<Value> = owners.map(owner_reference).collect();
         let mut labels = wanted.labels.clone();
@@ -289,5 +295,21 @@ mod tests {
         // Neither is taken for the other when TLS comes or goes.
         assert!(!secured.agrees_with(&observed(&plain, |_| {})));
         assert!(!plain.agrees_with(&observed(&secured, |_| {})));
+    }
+
+    #[test]
+    fn another_certificate_of_kedas_makes_another_trigger() {
+        let of = |version: &str| {
+            let common = Common {
+                certificate: Some(version.into()),
+                ..common()
+            };
+            Manifest::new(&wanted(), &common)
+        };
+        let (first, second) = (of("1"), of("2"));
+        let metadata = &first.as_value()["spec"]["triggers"][0]["metadata"];
+        assert_eq!(metadata["certificateVersion"], "1");
+        assert!(first.agrees_with(&observed(&first, |_| {})));
+        assert!(!second.agrees_with(&observed(&first, |_| {})));
     }
 }

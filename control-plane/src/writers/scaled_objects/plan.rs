@@ -47,6 +47,8 @@ pub(super) struct Attempt {
     observed: Option<Arc<Observed>>,
     state: State,
     n_failures: u32,
+    /// What is being written is not what it is to be like by now.
+    is_outdated: bool,
     /// Since when filters are awaited, and what they are to have.
     awaits: Option<(Instant, Arc<Snapshot>)>,
 }
@@ -149,6 +151,15 @@ impl Attempt {
         awaits.clone()
     }
 
+    /// What it is to be like has changed.
+    pub(super) fn reopen(&mut self) {
+        if self.state == State::Running {
+            self.is_outdated = true;
+        } else {
+            self.state = State::New;
+        }
+    }
+
     /// A write begins.
     pub(super) fn begin(&mut self) {
         self.state = State::Running;
@@ -158,7 +169,11 @@ impl Attempt {
     pub(super) fn settle(&mut self, observed: Option<&Arc<Observed>>) {
         self.awaits = None;
         self.observed = observed.cloned();
-        self.state = State::Settled;
+        self.state = if std::mem::take(&mut self.is_outdated) {
+            State::New
+        } else {
+            State::Settled
+        };
         self.n_failures = 0;
     }
 

@@ -47,6 +47,7 @@ pub(super) fn common() -> Common {
         scaler_address: "scaler:9090".into(),
         polling_interval: Duration::from_secs(15),
         authentication: None,
+        certificate: None,
     }
 }
 
