@@ -12,7 +12,7 @@ mod front;
 pub mod kube;
 mod manifests;
 mod peer;
-mod process;
+pub mod process;
 pub mod programs;
 mod relay;
 pub mod resources;

@@ -9,9 +9,7 @@ use wakegate_e2e::client::{H2, read};
 use wakegate_e2e::kube::objects::{
     deployment, gateway, http_route, http_scaled_object, ingress, service,
 };
-use wakegate_e2e::kube::{
-    Certified, Cluster, ClusterOptions, Host, Kind, SOON, Scene, WAKE, Wakegate, WakegateOptions,
-};
+use wakegate_e2e::kube::{Cluster, ClusterOptions, Host, Kind, SOON, Scene, WAKE, Wakegate};
 
 use crate::add_on;
 use crate::cycle::{host, quick, url, was_held};
@@ -31,7 +29,7 @@ async fn what_a_cluster_gets_later_is_taken_up() -> Result<()> {
     };
     let cluster = Cluster::start(without).await?;
     // It returns when the control plane is ready.
-    let wakegate = Wakegate::start_with(&cluster, &plain_text()).await?;
+    let wakegate = Wakegate::start(&cluster, 1).await?;
     let mut scene = Scene::open(&cluster, &wakegate, &["come_later"]).await?;
     let pages = Host::new("pages.test", "pages/80");
     scene.serve(&[pages, host("shop"), host("blog")]).await?;
@@ -87,12 +85,4 @@ async fn what_a_cluster_gets_later_is_taken_up() -> Result<()> {
     scene.deployment_is_at("pages", 0).await?;
     scene.finish().await?;
     cluster.finish()
-}
-
-/// KEDA 2.21 stays with plain text for a ScaledObject that it met before the Secret of its certificate.
-fn plain_text() -> WakegateOptions<'static> {
-    WakegateOptions {
-        certified: Certified::PlainText,
-        ..WakegateOptions::default()
-    }
 }

@@ -23,6 +23,7 @@ mod interceptor_route_times;
 mod interceptor_routes;
 mod interceptor_routes_change;
 mod keda_by_tls;
+mod keda_certificate;
 mod kinds_come_later;
 mod listener_hostnames;
 mod long_names;

@@ -21,6 +21,7 @@ mod holds_in_order;
 mod hostile_clients;
 mod http_add_on;
 mod mass_endings;
+mod needs_no_root;
 mod no_control_plane;
 mod operations_page;
 mod plain_envoy;

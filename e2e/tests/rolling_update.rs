@@ -34,7 +34,7 @@ struct Traffic {
 async fn both_daemons_are_replaced_under_traffic() -> Result<()> {
     let (hot, cold) = (Service::new("hot"), Service::new("cold"));
     let stack = Stack::builder().serve(hot.clone()).serve(cold.clone());
-    let mut stack = stack.control_planes(2).scalers(2).start().await?;
+    let mut stack = stack.tls().control_planes(2).scalers(2).start().await?;
     let autoscaler = stack.autoscale(&hot)?;
     let first = stack.get(&hot, "/").await?;
     ensure!(first.status == 200, "{}: {}", first.status, first.text());

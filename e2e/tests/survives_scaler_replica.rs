@@ -95,7 +95,7 @@ async fn connections(envoys: [SocketAddr; 2]) -> Result<Vec<H2>> {
 async fn killing_one_replica_changes_no_answer_and_fails_no_request() -> Result<()> {
     let (asleep, awake) = (Service::new("asleep"), Service::new("awake"));
     let stack = Stack::builder().serve(asleep.clone()).serve(awake.clone());
-    let mut stack = stack.workers(4).scalers(3).start().await?;
+    let mut stack = stack.tls().workers(4).scalers(3).start().await?;
     let another = stack.another_envoy("another").await?;
     another.every_worker_has_a_table(4).await?;
     let app = stack.wake(&awake).await?;

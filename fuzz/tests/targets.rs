@@ -58,5 +58,5 @@ fn policies() {
 
 #[test]
 fn there_are_no_others() {
-    assert_eq!(targets::ALL.len(), 7);
+    assert_eq!(targets::ALL.len(), 8);
 }

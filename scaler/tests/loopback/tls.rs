@@ -17,7 +17,7 @@ use wakegate_runtime::{
 use wakegate_scaler::{Addresses, Config, start};
 use wakegate_wire::{
     externalscaler::{GetMetricsRequest, external_scaler_client::ExternalScalerClient},
-    v1::demand_client::DemandClient,
+    v1::{FollowRequest, demand_client::DemandClient, ledgers_client::LedgersClient},
 };
 
 use crate::{
@@ -127,7 +127,7 @@ fn is_refused(outcome: &Result<(), Status>) -> bool {
 }
 
 #[tokio::test]
-async fn reports_are_for_filters_questions_for_keda_and_health_for_all() {
+async fn reports_are_for_filters_questions_for_keda_ledgers_for_scalers_and_health_for_all() {
     let bench = Secured::start(Role::ControlPlane).await;
     eventually("the table over TLS", || bench.n_acks() > 0).await;
     for role in Role::ALL {
@@ -147,11 +147,19 @@ async fn reports_are_for_filters_questions_for_keda_and_health_for_all() {
             role != Role::Filter,
             "{role}: {outcome:?}"
         );
+        let mut ledgers = LedgersClient::new(channel.clone());
+        let following = ledgers.follow(FollowRequest::default());
+        let outcome = soon("a ledger", following).await.map(drop);
+        assert_eq!(
+            is_refused(&outcome),
+            role != Role::Scaler,
+            "{role}: {outcome:?}"
+        );
         let mut health = HealthClient::new(channel);
         health.check(HealthCheckRequest::default()).await.unwrap();
     }
     let page = page(bench.addresses.admin, "/metrics").await;
-    let line = "wakegate_scaler_refused_total{reason=\"role\"} 18\n";
+    let line = "wakegate_scaler_refused_total{reason=\"role\"} 21\n";
     assert!(page.contains(line), "{page}");
     let expiry = "wakegate_scaler_tls_certificate_expiry_timestamp_seconds{certificate=\"own\"}";
     assert!(page.contains(expiry), "{page}");
