@@ -76,6 +76,54 @@ pub struct RouteEntry {
     pub is_ours: bool,
     /// The backends that it leads to.
     pub backends: Vec<BackendId>,
+    /// Of a route that overlays those of others: who else has its hosts, one for each, or one where it is for every
+    /// host. None where nobody has any.
+    pub claims: Vec<Claims>,
+}
+
+/// Who else has a host of a route that overlays those of others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Objects of other namespaces that lead elsewhere.
+    pub others: Vec<Arc<Origin>>,
+    /// Objects that lead to the route's Service, or are of its namespace.
+    pub friends: Vec<Arc<Origin>>,
+}
+
+impl RouteEntry {
+    /// What of it is in a table that has the objects that `has` says: all but the hosts that others alone have there;
+    /// nothing where no host is left.
+    pub fn part_in(self: &Arc<Self>, has: impl Fn(&Origin) -> bool) -> Option<Arc<Self>> {
+        if !has(&self.origin) {
+            return None;
+        }
+        let is_taken = |claims: &Claims| {
+            let any = |of: &[Arc<Origin>]| of.iter().any(|origin| has(origin));
+            any(&claims.others) && !any(&claims.friends)
+        };
+        if !self.claims.iter().any(is_taken) {
+            return Some(Arc::clone(self));
+        }
+        let hosts = self.entity.message.hosts.iter().zip(&self.claims);
+        let hosts = hosts.filter(|(_, claims)| !is_taken(claims));
+        let hosts: Vec<String> = hosts.map(|(host, _)| host.clone()).collect();
+        if hosts.is_empty() {
+            return None;
+        }
+        let message = v1::Route {
+            hosts,
+            ..self.entity.message.clone()
+        };
+        Some(Arc::new(Self {
+            entity: Entity::new(Tag::Route, message),
+            object: self.object.clone(),
+            field: Arc::clone(&self.field),
+            origin: Arc::clone(&self.origin),
+            is_ours: self.is_ours,
+            backends: self.backends.clone(),
+            claims: Vec::new(),
+        }))
+    }
 }
 
 /// A message with its digest and its size, both of which are needed more often than it changes.

@@ -2,7 +2,7 @@
 //! After a change that is meant, run with `WAKEGATE_BLESS=1` and read the difference.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fmt::Write as _, fs, path::Path, time::Duration};
+use std::{fmt::Write as _, fs, path::Path, sync::Arc, time::Duration};
 
 use wakegate_control_plane::{
     index::{Index, Origin},
@@ -62,6 +62,16 @@ fn text(snapshot: &Snapshot) -> String {
         }
         if !gateways.is_empty() {
             writeln!(text, "  gateways {gateways:?}").unwrap();
+        }
+        for (host, claims) in route.hosts.iter().zip(&entry.claims) {
+            let namespaces = |of: &[Arc<Origin>]| -> Vec<String> {
+                of.iter().map(|origin| origin.namespace.clone()).collect()
+            };
+            let others = namespaces(&claims.others);
+            if !others.is_empty() {
+                let friends = namespaces(&claims.friends);
+                writeln!(text, "  {host} claimed by {others:?}, not by {friends:?}").unwrap();
+            }
         }
     }
     for backend in snapshot.backends.values() {

@@ -4,7 +4,7 @@
 use std::{fs, sync::Arc};
 
 use wakegate_control_plane::{
-    index::{Index, Parents, Serving},
+    index::{Index, Origin, Parents, Serving},
     snapshot::Snapshot,
     source::files::{Batch, FileSet},
     wanted::WantedScaledObject,
@@ -87,15 +87,27 @@ fn snapshot(documents: &[&str]) -> Arc<Snapshot> {
     snapshot
 }
 
-/// What of the table leads to a namespace.
-fn routes_to<'a>(snapshot: &'a Snapshot, namespace: &str) -> Vec<&'a str> {
+/// What leads to a namespace, of the table of a filter that is for everything.
+fn routes_to(snapshot: &Snapshot, namespace: &str) -> Vec<String> {
+    routes_in(snapshot, namespace, |_| true)
+}
+
+/// The same of a filter that is for these.
+fn routes_in(
+    snapshot: &Snapshot,
+    namespace: &str,
+    has: impl Fn(&Origin) -> bool + Copy,
+) -> Vec<String> {
     let begins = format!("{namespace}/");
-    let routes = snapshot.routes.values().map(|entry| &entry.entity.message);
-    let routes = routes.filter(|route| {
-        let mut targets = route.targets.iter();
+    let routes = snapshot.routes.values();
+    let routes = routes.filter_map(|entry| entry.part_in(has));
+    let routes = routes.filter(|entry| {
+        let mut targets = entry.entity.message.targets.iter();
         targets.any(|target| target.backend.starts_with(&begins))
     });
-    routes.map(|route| route.id.as_str()).collect()
+    routes
+        .map(|entry| entry.entity.message.id.clone())
+        .collect()
 }
 
 /// What is said of an object.
@@ -122,11 +134,39 @@ fn a_tenant_takes_no_request_of_a_host_that_another_has() {
     assert_eq!(routes_to(&snapshot, "evil"), [""; 0]);
     assert_eq!(routes_to(&snapshot, "shop"), ["HTTPRoute/shop/web/0/0"]);
     let said = said_of(&snapshot, "InterceptorRoute evil/trap");
-    let reason = "HTTPRoute shop/web has shop.test and leads elsewhere: no request of it comes to the Service";
+    let reason = "HTTPRoute shop/web has shop.test and leads elsewhere: \
+                  an Envoy that serves both holds no request of it for this";
     assert_eq!(said, [reason]);
-    let verdict = snapshot.add_ons.values().next().unwrap();
-    let ready = verdict.ready.as_ref().unwrap().as_ref();
-    assert_eq!(ready.unwrap_err().reason, "Shadowed");
+}
+
+#[test]
+fn a_host_is_taken_only_in_the_envoys_that_serve_its_owner() {
+    let (any, trap) = (gateway("{from: All}"), evil(TRAP));
+    let own =
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: own, namespace: evil}
+spec: {hostnames: [shop.test], parentRefs: [{name: private, namespace: infra}], rules: [{backendRefs: [{name: trap, port: 80}]}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: private, namespace: infra}
+spec: {gatewayClassName: envoy, listeners: [{name: http, port: 81, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}]}
+";
+    let snapshot = snapshot(&[SHOP, NAMESPACES, &any, &trap, own]);
+    let of_gateway = |name: &'static str| {
+        move |origin: &Origin| origin.is_everywhere || origin.gateways.contains(name)
+    };
+    let public = routes_in(&snapshot, "evil", of_gateway("infra/public"));
+    assert_eq!(
+        public, [""; 0],
+        "its own route elsewhere gives it nothing here"
+    );
+    let private = routes_in(&snapshot, "evil", of_gateway("infra/private"));
+    assert_eq!(private.len(), 1);
+    let alone = routes_in(&snapshot, "evil", |origin| origin.namespace == "evil");
+    assert_eq!(alone.len(), 1);
 }
 
 #[test]

@@ -56,10 +56,8 @@ impl Index {
         };
         if id.is_add_on() {
             for placed in &object.routes {
-                match self.without_taken_hosts(id, placed) {
-                    Some(placed) => self.table.put_route(id, &placed, object.is_ours()),
-                    None => self.table.remove_route(&placed.route.id),
-                }
+                let claims = self.claims(id, placed);
+                self.table.put_route(id, placed, object.is_ours(), claims);
             }
             return;
         }
@@ -67,7 +65,8 @@ impl Index {
             let is_shown = !placed.route.targets.is_empty()
                 || (self.can_meet_ours(placed) && !self.is_overlaid(placed));
             if is_shown {
-                self.table.put_route(id, placed, object.is_ours());
+                self.table
+                    .put_route(id, placed, object.is_ours(), Vec::new());
             } else {
                 self.table.remove_route(&placed.route.id);
             }

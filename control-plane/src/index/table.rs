@@ -8,7 +8,7 @@ use wakegate_wire::v1;
 use super::{ServiceEndpoints, ServiceId, route_object::Placed};
 use crate::{
     object::{Code, Finding, ObjectId},
-    snapshot::{Changed, Entity, Map, RouteEntry, Snapshot, Tag, remember},
+    snapshot::{Changed, Claims, Entity, Map, RouteEntry, Snapshot, Tag, remember},
     wanted::{AddOnVerdict, PolicyVerdict, WantedScaledObject},
 };
 
@@ -31,7 +31,13 @@ pub(super) struct Table {
 
 impl Table {
     /// Puts a route in, in place of the one of that name.
-    pub(super) fn put_route(&mut self, object: &ObjectId, placed: &Placed, is_ours: bool) {
+    pub(super) fn put_route(
+        &mut self,
+        object: &ObjectId,
+        placed: &Placed,
+        is_ours: bool,
+        claims: Vec<Claims>,
+    ) {
         let Placed {
             route,
             origin,
@@ -43,7 +49,10 @@ impl Table {
             self.next.routes.get(&route.id),
         );
         let is_same = |entry: &Arc<RouteEntry>| {
-            entry.origin == *origin && entry.field == *field && entry.is_ours == is_ours
+            entry.origin == *origin
+                && entry.field == *field
+                && entry.is_ours == is_ours
+                && entry.claims == claims
         };
         if old.is_some_and(|old| **old == *route) && entry.is_some_and(is_same) {
             return;
@@ -59,6 +68,7 @@ impl Table {
                 .iter()
                 .map(|target| target.backend.clone())
                 .collect(),
+            claims,
         };
         set(&mut self.next.routes, &route.id, Some(Arc::new(entry)));
         self.precedence.apply(vec![route.clone()], &[]);

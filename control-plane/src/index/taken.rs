@@ -1,15 +1,18 @@
-//! Hosts that another namespace has: what an InterceptorRoute or HTTPScaledObject says of them is not in force.
+//! Hosts that others have: what an InterceptorRoute or HTTPScaledObject says of them is not in force where they meet.
 //!
 //! Such an object says which requests scale a Service and not where Envoy sends them, so that anyone who may write
-//! one could have the requests of any host held and counted. Where routes have the host, and none of them leads to
-//! its Service, no request of that host comes there.
+//! one could have the requests of any host held and counted. Where a proxy has routes of other namespaces for the host,
+//! and none that leads to its Service or is of its namespace, no request of that host comes there.
 
 use super::{
-    Dirty, Index, ServiceId,
+    Dirty, Index,
     route_object::{Placed, RouteObject},
     zone::Zone,
 };
-use crate::object::{Code, Finding, ObjectId};
+use crate::{
+    object::{Code, Finding, ObjectId},
+    snapshot::Claims,
+};
 
 /// The add-on's own proxy, by the end of its name: what leads there leads on to any Service.
 const INTERCEPTOR: &str = "-interceptor-proxy";
@@ -35,31 +38,28 @@ impl Index {
         near.into_iter().filter(ObjectId::is_add_on).collect()
     }
 
-    /// A route of the add-on's kinds without the hosts that others have; none where it has no other.
-    pub(super) fn without_taken_hosts(&self, id: &ObjectId, placed: &Placed) -> Option<Placed> {
-        let mut placed = placed.clone();
-        let hosts = &mut placed.route.hosts;
-        if hosts.is_empty() {
-            return self
-                .taken_by(id, &Zone::every())
-                .is_none()
-                .then_some(placed);
+    /// Who else has the hosts of a route of the add-on's kinds, one for each; none where nobody has any.
+    pub(super) fn claims(&self, id: &ObjectId, placed: &Placed) -> Vec<Claims> {
+        let zones = Zone::of_route(&placed.route);
+        let claims: Vec<Claims> = zones.map(|zone| self.claims_on(id, &zone).0).collect();
+        if claims.iter().all(|it| it.others.is_empty()) {
+            return Vec::new();
         }
-        hosts.retain(|host| self.taken_by(id, &Zone::of(host)).is_none());
-        (!hosts.is_empty()).then_some(placed)
+        claims
     }
 
-    /// Says which hosts of an object of the add-on's kinds others have.
+    /// Says which hosts of an object of the add-on's kinds others alone have.
     pub(super) fn renew_taken(&mut self, id: &ObjectId) {
         let routes = self.routes.get(id).map(|object| object.routes.as_slice());
         let mut found: Vec<Finding> = Vec::new();
         for placed in routes.unwrap_or_default() {
             for zone in Zone::of_route(&placed.route) {
-                let Some(owner) = self.taken_by(id, &zone) else {
+                let (claims, owner) = self.claims_on(id, &zone);
+                let Some(owner) = owner.filter(|_| claims.friends.is_empty()) else {
                     continue;
                 };
                 let reason = format!(
-                    "{owner} has {zone} and leads elsewhere: no request of it comes to the Service"
+                    "{owner} has {zone} and leads elsewhere: an Envoy that serves both holds no request of it for this"
                 );
                 let finding = Finding::new(id, &*placed.field, reason).with(Code::Shadowed);
                 if !found.contains(&finding) {
@@ -67,35 +67,40 @@ impl Index {
                 }
             }
         }
-        self.table.set_findings(&about(id), &found);
+        self.table.set_findings(&format!("hosts of {id}"), &found);
     }
 
-    /// The object of another namespace that has a host, where none that has it leads to the Service of `id`.
-    fn taken_by(&self, id: &ObjectId, zone: &Zone) -> Option<&ObjectId> {
-        let services = &self.routes.get(id)?.names;
-        let owners = [&self.held, &self.passed];
-        let owners = owners
+    /// Who else has a host, and the first of those of other namespaces.
+    fn claims_on(&self, id: &ObjectId, zone: &Zone) -> (Claims, Option<&ObjectId>) {
+        let (mut claims, mut owner) = (Claims::default(), None);
+        let Some(ours) = self.routes.get(id) else {
+            return (claims, owner);
+        };
+        let objects = [&self.held, &self.passed];
+        let objects = objects
             .into_iter()
             .flat_map(|objects| objects.covering(zone));
-        let mut owner = None;
-        for other in owners.filter(|other| !other.is_add_on()) {
-            let leads_there = |service: &ServiceId| {
-                services.contains(service) || service.name.ends_with(INTERCEPTOR)
+        for other in objects.filter(|other| !other.is_add_on()) {
+            let Some(object) = self.routes.get(other) else {
+                continue;
             };
-            let names = self.routes.get(other).map(|object| &object.names);
-            let leads_there = names.into_iter().flatten().any(leads_there);
-            if leads_there || other.namespace == id.namespace {
-                return None;
+            let leads_there = object
+                .names
+                .iter()
+                .any(|service| ours.names.contains(service) || service.name.ends_with(INTERCEPTOR));
+            let is_friend = leads_there || other.namespace == id.namespace;
+            let side = if is_friend {
+                &mut claims.friends
+            } else {
+                owner = owner.or(Some(other));
+                &mut claims.others
+            };
+            if !side.contains(&object.origin) {
+                side.push(object.origin.clone());
             }
-            owner = owner.or(Some(other));
         }
-        owner
+        (claims, owner)
     }
-}
-
-/// What findings of taken hosts are about.
-pub(super) fn about(id: &ObjectId) -> String {
-    format!("hosts of {id}")
 }
 
 fn zones(object: &RouteObject) -> impl Iterator<Item = &Zone> {
@@ -107,7 +112,8 @@ fn where_it_leads(object: &RouteObject) -> impl PartialEq {
         held_zones,
         passed_zones,
         names,
+        origin,
         ..
     } = object;
-    (held_zones, passed_zones, names)
+    (held_zones, passed_zones, names, origin)
 }

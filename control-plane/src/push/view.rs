@@ -197,8 +197,7 @@ impl View {
             let new = snapshot
                 .routes
                 .get(id)
-                .filter(|route| scope.has(&route.origin))
-                .cloned();
+                .and_then(|route| route.part_in(|origin| scope.has(origin)));
             let old = self.routes.remove(id);
             let (was, is) = (
                 old.as_ref().map(|r| r.entity.digest),
@@ -387,6 +386,7 @@ mod tests {
             origin: Arc::default(),
             is_ours: true,
             backends: vec![id.clone()],
+            claims: Vec::new(),
         };
         let changed = Changed {
             sequence,

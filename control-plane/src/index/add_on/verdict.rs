@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    index::{Index, taken, workload::WorkloadId},
+    index::{Index, workload::WorkloadId},
     object::{Code, Finding, ObjectId},
     wanted::{AddOnVerdict, Refusal},
 };
@@ -15,7 +15,7 @@ impl Index {
         let verdict = self.add_on(id).map(|add_on| {
             let (mut not_in_force, mut wrong) = (BTreeMap::new(), None);
             let workload = format!("workload {}", WorkloadId::of_add_on(id).text());
-            let found = [id.to_string(), workload, taken::about(id)];
+            let found = [id.to_string(), workload];
             let found = found
                 .iter()
                 .flat_map(|about| self.table.findings_about(about));
