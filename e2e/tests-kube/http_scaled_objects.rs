@@ -101,6 +101,10 @@ async fn a_pause_is_passed_on_at_once() -> Result<()> {
             .object_within(object, annotation, AT_ONCE, look)
             .await?;
     }
+    // By then the filters know as well.
+    scene
+        .condition(Kind::SCALED_OBJECT, "shop", ("Paused", "False"))
+        .await?;
     from_zero_and_back(&scene, "shop", &url("shop")).await?;
     scene.finish().await
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::Value;
 use wakegate_e2e::eventually;
+use wakegate_e2e::kube::objects::gateway;
 use wakegate_e2e::kube::{Cluster, ClusterOptions, Kind, SOON, Scene, Wakegate, WakegateOptions};
 
 use crate::cycle::{from_zero_and_back, host, quick, routed, url};
@@ -29,9 +30,9 @@ async fn kedas_push_comes_back_with_a_renewed_certificate() -> Result<()> {
     };
     let wakegate = Wakegate::start_with(&cluster, &options).await?;
     let mut scene = Scene::open(&cluster, &wakegate, &["keda_certificate"]).await?;
-    scene
-        .set(&routed("shop", &quick(&[])), &[host("shop")])
-        .await?;
+    let mut objects = vec![gateway("edge")];
+    objects.extend(routed("shop", &quick(&[])));
+    scene.set(&objects, &[host("shop")]).await?;
     from_zero_and_back(&scene, "shop", &url("shop")).await?;
 
     let name = scene.scaled_object_name("shop").await?;
