@@ -6,6 +6,8 @@ set positional-arguments
 target := env('CARGO_TARGET_DIR', justfile_directory() / 'target')
 # Where the harness in e2e/ looks for what it starts.
 export WAKEGATE_FILTER := env('WAKEGATE_FILTER', target / 'wasm/wakegate_filter.wasm')
+# The thousands of types of envoy-types are more than the compiler's usual stack takes at times.
+export RUST_MIN_STACK := env('RUST_MIN_STACK', '16777216')
 # The end-to-end tests mostly wait for something: four at a time fill two cores, and more would make the
 # moments that they measure depend on each other.
 export RUST_TEST_THREADS := env('RUST_TEST_THREADS', '4')

@@ -1,12 +1,16 @@
 //! Everything that talks to an API server, with one client.
 
+use std::sync::Arc;
+
+use kube::Client;
 use tokio::sync::watch;
 use wakegate_runtime::tls::{Allowed, Transport};
 
 use crate::{
-    Shared, authority,
+    Shared,
+    authority::{self, AuthorityConfig},
     config::Kubernetes,
-    leader::{self, LeaseConfig},
+    leader::{self, Leadership, LeaseConfig},
     peers::Follower,
     publish::Publisher,
     source::kubernetes::{self, Reach},
@@ -19,6 +23,35 @@ pub(crate) enum Speech {
     Said(watch::Receiver<Option<Transport>>),
     /// By certificates of our own authority, with which others have these roles.
     Own(Allowed),
+}
+
+/// How gRPC is spoken, once that is known; and the version of KEDA's certificate, where it is ours to make.
+type Spoken = (
+    watch::Receiver<Option<Transport>>,
+    Option<watch::Receiver<Option<Arc<str>>>>,
+);
+
+impl Speech {
+    /// Starts the own authority, where there is one.
+    fn start(
+        self,
+        config: &AuthorityConfig,
+        client: &Client,
+        leadership: &Leadership,
+        shared: &Shared,
+    ) -> Spoken {
+        match self {
+            Self::Said(transport) => (transport, None),
+            Self::Own(allowed) => {
+                let metrics = (shared.metrics.authority.clone(), shared.metrics.tls.clone());
+                let leadership = leadership.clone();
+                let tasks = &shared.tasks;
+                let started =
+                    authority::start(tasks, client, config, leadership, (allowed, metrics));
+                (started.transport, Some(started.keda))
+            }
+        }
+    }
 }
 
 /// Starts all of it. What is returned says how gRPC is spoken, once that is known.
@@ -65,16 +98,8 @@ pub(crate) async fn start(
     );
     // Another leads as soon as this one is told to end, and hears from it until it has.
     let leadership = leader::start(client.clone(), lease, reach, metrics.clone(), tasks);
-    let (transport, keda_certificate) = match speech {
-        Speech::Said(transport) => (transport, None),
-        Speech::Own(allowed) => {
-            let metrics = (metrics.authority.clone(), metrics.tls.clone());
-            let leadership = leadership.clone();
-            let config = &config.authority;
-            let started = authority::start(tasks, &client, config, leadership, (allowed, metrics));
-            (started.transport, Some(started.keda))
-        }
-    };
+    let (transport, keda_certificate) =
+        speech.start(&config.authority, &client, &leadership, shared);
     let follower = Follower::new(
         config.identity.clone(),
         workers.clone(),

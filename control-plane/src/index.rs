@@ -366,7 +366,7 @@ impl Index {
             dirty.shown.extend(users.flatten().cloned());
         }
         self.renew_zones(id, (old.as_ref(), new.as_ref()), dirty);
-        self.mark_overlays(id, (old.as_ref(), new.as_ref()), dirty);
+        dirty.mark_led_zones(id, (old.as_ref(), new.as_ref()));
         self.remove_routes(old.as_ref(), new.as_ref());
         dirty.shown.insert(id.clone());
         dirty

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, fs, path::Path, sync::Arc, time::Duration};
 use wakegate_control_plane::{
     index::{Index, Origin},
     object::{Kind, Object, ObjectId},
-    snapshot::Snapshot,
+    snapshot::{RouteEntry, Snapshot},
     source::files::{Batch, FileSet},
     wanted::{AncestorVerdict, Refusal, Takeover, WantedScaledObject},
 };
@@ -63,16 +63,7 @@ fn text(snapshot: &Snapshot) -> String {
         if !gateways.is_empty() {
             writeln!(text, "  gateways {gateways:?}").unwrap();
         }
-        for (host, claims) in route.hosts.iter().zip(&entry.claims) {
-            let namespaces = |of: &[Arc<Origin>]| -> Vec<String> {
-                of.iter().map(|origin| origin.namespace.clone()).collect()
-            };
-            let others = namespaces(&claims.others);
-            if !others.is_empty() {
-                let friends = namespaces(&claims.friends);
-                writeln!(text, "  {host} claimed by {others:?}, not by {friends:?}").unwrap();
-            }
-        }
+        text += &claims_text(entry);
     }
     for backend in snapshot.backends.values() {
         let v1::Backend {
@@ -106,6 +97,20 @@ fn text(snapshot: &Snapshot) -> String {
     }
     for finding in snapshot.findings.iter() {
         writeln!(text, "finding {:?} {finding}", finding.code).unwrap();
+    }
+    text
+}
+
+fn claims_text(entry: &RouteEntry) -> String {
+    let namespaces = |of: &[Arc<Origin>]| -> Vec<String> {
+        of.iter().map(|origin| origin.namespace.clone()).collect()
+    };
+    let mut text = String::new();
+    for (host, claims) in entry.entity.message.hosts.iter().zip(&entry.claims) {
+        let (others, friends) = (namespaces(&claims.others), namespaces(&claims.friends));
+        if !others.is_empty() {
+            writeln!(text, "  {host} claimed by {others:?}, not by {friends:?}").unwrap();
+        }
     }
     text
 }

@@ -17,7 +17,7 @@ const SHORT: [&str; 3] = [
     "--certificate-overlap-secs=7",
 ];
 /// A certificate's life, and some time to notice.
-const RENEWED: Duration = Duration::from_secs(60);
+const RENEWED: Duration = Duration::from_mins(1);
 /// KEDA's open streams, as the scaler counts them.
 const STREAMS: &str = "wakegate_scaler_streams{rpc=\"StreamIsActive\"}";
 
@@ -37,10 +37,10 @@ async fn kedas_push_comes_back_with_a_renewed_certificate() -> Result<()> {
 
     let name = scene.scaled_object_name("shop").await?;
     let object = (Kind::SCALED_OBJECT, name.as_str());
-    let first = version(scene.scaled_object("shop").await?);
+    let first = version(&scene.scaled_object("shop").await?);
     ensure!(first.is_some(), "the trigger names no certificate");
     let is_another = |object: Option<&Value>| {
-        let version = version(object?.clone());
+        let version = version(object?);
         (version.is_some() && version != first).then_some(())
     };
     scene
@@ -60,7 +60,7 @@ async fn kedas_push_comes_back_with_a_renewed_certificate() -> Result<()> {
 }
 
 /// Which certificate of KEDA's a ScaledObject was written for.
-fn version(object: Value) -> Option<Value> {
+fn version(object: &Value) -> Option<Value> {
     let version = object.pointer("/spec/triggers/0/metadata/certificateVersion");
     version.cloned()
 }

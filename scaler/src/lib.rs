@@ -24,6 +24,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
 use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 use wakegate_runtime::{AddressFile, Clients, Readiness, Tasks, Transport, admin, listen};
 
 use self::{
@@ -80,11 +81,8 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let transport = Transport::of(tls, metrics.tls.clone(), tasks)?;
-    let state = state(
-        State::new(settling, metrics),
-        http_add_on_metrics,
-        &mut registry,
-    );
+    let state = State::new(settling, metrics);
+    let state = with_add_on(state, http_add_on_metrics, &mut registry);
     let readiness = Readiness::default();
     let table = readiness.latch("first table from the control plane");
 
@@ -99,14 +97,8 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
     if peers.is_empty() {
         state.synced().cancel();
     } else {
-        let own = own.clone();
-        let replicas = Replicas::new(
-            peers,
-            own,
-            transport.clone(),
-            Arc::clone(&state),
-            tasks.clone(),
-        );
+        let (transport, state) = (transport.clone(), Arc::clone(&state));
+        let replicas = Replicas::new(peers, own.clone(), transport, state, tasks.clone());
         let latch = readiness.latch("ledgers of the other replicas");
         tasks.spawn("replicas", replicas.run(latch, shutdown.clone()));
     }
@@ -127,17 +119,16 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
         tasks: tasks.clone(),
     };
     tasks.spawn("grpc", serve.run(transport.incoming(grpc_listener)));
-    tasks.spawn("admin", async move {
-        let router = admin::router(registry, readiness);
-        admin::serve(admin_listener, router, shutdown)
-            .await
-            .context("serve admin endpoints")
+    let router = admin::router(registry, readiness);
+    let served = admin::serve(admin_listener, router, shutdown);
+    tasks.spawn("admin", async {
+        served.await.context("serve admin endpoints")
     });
     Ok(Addresses { grpc, admin })
 }
 
 /// With the metrics of the add-on, where they are wanted.
-fn state(state: State, http_add_on_metrics: bool, registry: &mut Registry) -> Arc<State> {
+fn with_add_on(state: State, http_add_on_metrics: bool, registry: &mut Registry) -> Arc<State> {
     if !http_add_on_metrics {
         return Arc::new(state);
     }
@@ -149,7 +140,7 @@ fn state(state: State, http_add_on_metrics: bool, registry: &mut Registry) -> Ar
 async fn tick(
     state: Arc<State>,
     clients: [Clients; 2],
-    shutdown: tokio_util::sync::CancellationToken,
+    shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

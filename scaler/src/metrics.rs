@@ -81,52 +81,55 @@ impl Metrics {
             tls: TlsMetrics::default(),
         };
         let registry = registry.sub_registry_with_prefix("wakegate_scaler");
-        let this = metrics.clone();
-        registry.register(
-            "workers",
-            "Workers heard within the last 10 s, by this replica or another",
-            this.workers,
-        );
-        this.peers.register(registry);
-        registry.register("keys", "Keys with numbers", this.keys);
-        registry.register(
-            "workloads",
-            "Workloads that the control plane named",
-            this.workloads,
-        );
-        registry.register(
-            "control_plane_connected",
-            "Whether the stream from the control plane is up",
-            this.control_plane_connected,
-        );
-        registry.register(
-            "tables",
-            "Updates of the table, by what became of them",
-            this.tables,
-        );
-        registry.register(
-            "reports",
-            "Reports of workers, by what became of them",
-            this.reports,
-        );
-        registry.register(
-            "keda_calls",
-            "Calls of KEDA, by rpc and gRPC code",
-            this.calls,
-        );
-        registry.register("streams", "Open streams, by rpc", this.streams);
-        registry.register("pushes", "Times that a stream told KEDA true", this.pushes);
-        registry.register(
-            "wake_seconds",
-            "From a report that was taken in to the true that it made",
-            this.wake_seconds,
-        );
+        metrics.clone().register_own(registry);
         metrics.refusals = Refusals::register(
             registry,
             "Connections, streams, calls and reports that were refused or ended, by the reason",
         );
         metrics.tls = TlsMetrics::register(registry, metrics.refusals.clone());
         metrics
+    }
+
+    fn register_own(self, registry: &mut Registry) {
+        registry.register(
+            "workers",
+            "Workers heard within the last 10 s, by this replica or another",
+            self.workers,
+        );
+        self.peers.register(registry);
+        registry.register("keys", "Keys with numbers", self.keys);
+        registry.register(
+            "workloads",
+            "Workloads that the control plane named",
+            self.workloads,
+        );
+        registry.register(
+            "control_plane_connected",
+            "Whether the stream from the control plane is up",
+            self.control_plane_connected,
+        );
+        registry.register(
+            "tables",
+            "Updates of the table, by what became of them",
+            self.tables,
+        );
+        registry.register(
+            "reports",
+            "Reports of workers, by what became of them",
+            self.reports,
+        );
+        registry.register(
+            "keda_calls",
+            "Calls of KEDA, by rpc and gRPC code",
+            self.calls,
+        );
+        registry.register("streams", "Open streams, by rpc", self.streams);
+        registry.register("pushes", "Times that a stream told KEDA true", self.pushes);
+        registry.register(
+            "wake_seconds",
+            "From a report that was taken in to the true that it made",
+            self.wake_seconds,
+        );
     }
 
     /// Other replicas: heard, not heard, and gone.

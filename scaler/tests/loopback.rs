@@ -37,6 +37,7 @@ mod reports;
 #[cfg(test)]
 #[path = "loopback/tls.rs"]
 mod tls;
+#[cfg(test)]
 #[path = "loopback/trio.rs"]
 mod trio;
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! one could have the requests of any host held and counted. Where a proxy has routes of other namespaces for the host,
 //! and none that leads to its Service or is of its namespace, no request of that host comes there.
 
+use std::sync::Arc;
+
 use super::{
     Dirty, Index,
     route_object::{Placed, RouteObject},
@@ -17,21 +19,22 @@ use crate::{
 /// The add-on's own proxy, by the end of its name: what leads there leads on to any Service.
 const INTERCEPTOR: &str = "-interceptor-proxy";
 
-impl Index {
+impl Dirty {
     /// Notes where routes came, went or lead elsewhere, for what overlays them.
-    pub(super) fn mark_overlays(
-        &self,
+    pub(super) fn mark_led_zones(
+        &mut self,
         id: &ObjectId,
         (old, new): (Option<&RouteObject>, Option<&RouteObject>),
-        dirty: &mut Dirty,
     ) {
         if id.is_add_on() || old.map(where_it_leads) == new.map(where_it_leads) {
             return;
         }
         let objects = old.into_iter().chain(new);
-        dirty.led_zones.extend(objects.flat_map(zones).cloned());
+        self.led_zones.extend(objects.flat_map(zones).cloned());
     }
+}
 
+impl Index {
     /// Which objects overlay routes that came, went or lead elsewhere.
     pub(super) fn overlays(&self, dirty: &Dirty) -> Vec<ObjectId> {
         let near = self.held.overlapping_any(&dirty.led_zones);
@@ -96,7 +99,7 @@ impl Index {
                 &mut claims.others
             };
             if !side.contains(&object.origin) {
-                side.push(object.origin.clone());
+                side.push(Arc::clone(&object.origin));
             }
         }
         (claims, owner)

@@ -87,7 +87,7 @@ fn seeds() -> Vec<Vec<u8>> {
 }
 
 fn run(input: &[u8]) -> Result<Outcome, String> {
-    let mut ledger = Ledger::new(NOW - Duration::from_secs(60));
+    let mut ledger = Ledger::new(NOW.saturating_sub(Duration::from_mins(1)));
     let peer = ledger.peers_mut().add(NOW, "other");
     let honest = Instance {
         proxy: HONEST.into(),

@@ -77,9 +77,9 @@ async fn main() -> Result<()> {
         .init();
     let demo = meanwhile("the programs start", start(&args)).await?;
     if args.up {
-        stay_up(demo).await
+        Box::pin(stay_up(demo)).await
     } else {
-        drive(demo).await
+        Box::pin(drive(demo)).await
     }
 }
 

@@ -39,13 +39,7 @@ impl StackBuilder {
             Folder::Kept(folder) => folder.clone(),
             Folder::Temporary(folder) => folder.as_ref().context("made above")?.path().to_owned(),
         };
-        let manifests = Manifests::in_folder(&root.join("manifests"))?;
-        for service in &self.services {
-            manifests.put(service)?;
-        }
-        for (file, text) in &self.files {
-            manifests.write(file, text)?;
-        }
+        let manifests = self.manifests(&root)?;
         let certificates = self
             .has_tls
             .then(|| Certificates::in_folder(&root.join("tls")));
@@ -89,6 +83,17 @@ impl StackBuilder {
             stack.every_worker_has_the_table().await?;
         }
         Ok(stack)
+    }
+
+    fn manifests(&self, root: &Path) -> Result<Manifests> {
+        let manifests = Manifests::in_folder(&root.join("manifests"))?;
+        for service in &self.services {
+            manifests.put(service)?;
+        }
+        for (file, text) in &self.files {
+            manifests.write(file, text)?;
+        }
+        Ok(manifests)
     }
 
     async fn start_daemons(
