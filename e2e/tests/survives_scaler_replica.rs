@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 use wakegate_e2e::autoscaler::{Contract, ScaledObject};
 use wakegate_e2e::client::{H2, get, read};
+use wakegate_e2e::tls::Role;
 use wakegate_e2e::{Daemon, Service, Stack};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -112,8 +113,12 @@ async fn killing_one_replica_changes_no_answer_and_fails_no_request() -> Result<
     let requests = asked.map(|(url, connection)| Ok(connection.send(get(&url)?)));
     let requests = requests.collect::<Result<Vec<_>>>()?;
     let of_asleep = ScaledObject::new(&asleep, stack.sample_app());
+    let keda = |scaler: &Daemon| {
+        let certificates = stack.certificates()?;
+        certificates.link(scaler.addresses().grpc, Role::Keda)
+    };
     let all = running(&stack).into_iter();
-    let contracts = all.map(|scaler| of_asleep.contract(scaler.addresses().grpc));
+    let contracts = all.map(|scaler| of_asleep.contract(keda(scaler)?));
     let mut contracts = contracts.collect::<Result<Vec<_>>>()?;
     wakegate_e2e::eventually(SOON, "all are held, say all", async || {
         let said = says(&contracts).await.ok()?;
@@ -123,7 +128,7 @@ async fn killing_one_replica_changes_no_answer_and_fails_no_request() -> Result<
 
     // KEDA asks the first; another dies, which workers report to.
     let of_awake = ScaledObject::new(&awake, stack.sample_app());
-    let of_awake = of_awake.contract(stack.scaler.addresses().grpc)?;
+    let of_awake = of_awake.contract(keda(&stack.scaler)?)?;
     stack.more_scalers[victim - 1].kill()?;
     drop(contracts.remove(victim));
     nothing_changes(&stack, &contracts, &of_awake, n_workers).await?;
