@@ -72,7 +72,7 @@ pub(crate) fn start(
     (allowed, (metrics, tls)): (Allowed, (AuthorityMetrics, TlsMetrics)),
 ) -> Started {
     let keeper = Keeper::new(client.clone(), config, leadership, metrics);
-    let keda = keeper.keda();
+    let keda = keeper.keda_version();
     tasks.spawn("authority", keeper.run(tasks.shutdown_token()));
     let (follow, transport) = Follow::new(
         client.clone(),

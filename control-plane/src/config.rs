@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use wakegate_runtime::{AddressFile, StreamArgs, tls::TlsSetting};
+use wakegate_runtime::{AddressFile, StreamArgs, listen::is_host_and_port, tls::TlsSetting};
 
 pub use self::args::{Args, KubernetesArgs};
 pub use self::authority::AuthorityArgs;
@@ -205,12 +205,6 @@ fn is_namespace(text: &str) -> bool {
         && text.bytes().all(is_inner)
         && !text.starts_with('-')
         && !text.ends_with('-')
-}
-
-fn is_host_and_port(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok_and(|port| port > 0)
-    })
 }
 
 /// The host's name, and something that tells two processes of one host apart.

@@ -162,10 +162,7 @@ impl Index {
             self.renew_route(&id, &mut dirty);
             renewed.routes += 1;
         }
-        for id in self.overlays(&dirty) {
-            dirty.add_ons.insert(id.clone());
-            dirty.shown.insert(id);
-        }
+        dirty.shown.extend(self.overlays(&dirty));
         let near = self.passed.overlapping_any(&dirty.held_zones);
         for id in near.union(&dirty.shown) {
             self.show(id);

@@ -14,6 +14,7 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 use wakegate_runtime::Tasks;
 
 use self::{
@@ -123,6 +124,28 @@ impl Leadership {
                 () = sleep_until(until) => {}
                 Ok(()) = self.until.changed() => {}
             }
+        }
+    }
+
+    /// Waits for the next term of this replica; false at the shutdown.
+    pub(crate) async fn next_term(&mut self, shutdown: &CancellationToken) -> bool {
+        shutdown
+            .run_until_cancelled(self.acquired())
+            .await
+            .is_some()
+    }
+
+    /// Does `work`, which never ends by itself, until the term ends or the shutdown comes; what is in flight then is
+    /// dropped.
+    pub(crate) async fn while_leading(
+        &mut self,
+        shutdown: &CancellationToken,
+        work: impl Future<Output = ()>,
+    ) {
+        tokio::select! {
+            () = work => {}
+            () = self.lost() => {}
+            () = shutdown.cancelled() => {}
         }
     }
 

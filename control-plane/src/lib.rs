@@ -36,7 +36,6 @@ use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
 };
-use tonic::transport::server::Server;
 use wakegate_runtime::{
     Clients, Latch, Readiness, StreamAge, Tasks, TlsSetting, Transport, admin, clients, health,
     listen, tls::TlsArgsError,
@@ -56,10 +55,6 @@ use self::{
     snapshot::Snapshot,
     source::files::Files,
 };
-
-/// A peer that does not answer a ping for so long is gone. Filters go by heartbeats, which are faster.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often it is looked for streams that nobody reads.
 const UNREAD_INTERVAL: Duration = Duration::from_secs(1);
@@ -226,7 +221,7 @@ async fn serve(
     );
     let (health, health_service) = tonic_health::server::health_reporter();
     health::follow(tasks, readiness, health, &[""]).await;
-    let server = server(*stream_age).add_service(health_service);
+    let server = stream_age.server(MAX_STREAMS).add_service(health_service);
     tasks.spawn(
         "unread",
         end_unread(push.clients(), metrics.clone(), shutdown.clone()),
@@ -280,16 +275,4 @@ async fn ready(mut snapshots: watch::Receiver<Option<Arc<Snapshot>>>, first_load
     if snapshots.wait_for(Option::is_some).await.is_ok() {
         first_load.release();
     }
-}
-
-/// A server that takes many streams, and notices a peer that is gone.
-fn server(stream_age: StreamAge) -> Server {
-    let server = match stream_age.of_connections() {
-        Some(age) => Server::builder().max_connection_age(age),
-        None => Server::builder(),
-    };
-    server
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .max_concurrent_streams(Some(MAX_STREAMS))
 }

@@ -81,18 +81,12 @@ impl Writers {
     /// None so far: what cannot be written is tried again.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let mut leadership = self.leadership.clone();
-        loop {
-            tokio::select! {
-                () = leadership.acquired() => {}
-                () = shutdown.cancelled() => return Ok(()),
-            }
-            // Dropping the work drops what is in flight.
-            tokio::select! {
-                () = self.lead() => {}
-                () = leadership.lost() => {}
-                () = shutdown.cancelled() => return Ok(()),
-            }
+        while leadership.next_term(&shutdown).await {
+            leadership
+                .while_leading(&shutdown, Box::pin(self.lead()))
+                .await;
         }
+        Ok(())
     }
 
     /// Never ends by itself.

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
+use http::Response;
+use hyper::body::Incoming;
 use wakegate_e2e::client::{H2, get, read};
 use wakegate_e2e::{Daemon, Service, Stack, eventually, eventually_is, throughout};
 
@@ -50,14 +52,7 @@ async fn filters_of_one_that_drains_are_with_the_other_at_once_and_are_sent_noth
         going.ready().await?;
     }
     stack.held_is(N_HELD, SOON).await?;
-    let app = stack.wake(&shop).await?;
-    let answers = requests.into_iter();
-    let answers = answers.map(async |request| read(request.await?).await);
-    for answer in try_join_all(answers).await? {
-        ensure!(answer.status == 200, "{}: {}", answer.status, answer.text());
-    }
-    app.stop(SOON).await?;
-    stack.finish().await
+    woken_all_are_answered(stack, &shop, requests).await
 }
 
 #[tokio::test]
@@ -127,8 +122,17 @@ async fn streams_that_grow_old_come_to_be_shared_while_requests_are_held() -> Re
     let n_full = gone.samples().await?.sum(full);
     ensure!(n_full < 0.5, "{n_full} full tables were sent to who moved");
     stack.held_is(N_HELD, SOON).await?;
-    let app = stack.wake(&shop).await?;
-    let answers = requests.into_iter();
+    woken_all_are_answered(stack, &shop, requests).await
+}
+
+/// What is held is answered once its app is up; the end of a test that has passed.
+async fn woken_all_are_answered(
+    stack: Stack,
+    service: &Service,
+    held: Vec<impl Future<Output = Result<Response<Incoming>>>>,
+) -> Result<()> {
+    let app = stack.wake(service).await?;
+    let answers = held.into_iter();
     let answers = answers.map(async |request| read(request.await?).await);
     for answer in try_join_all(answers).await? {
         ensure!(answer.status == 200, "{}: {}", answer.status, answer.text());

@@ -57,6 +57,13 @@ pub async fn bind(
     Ok((listener, bound))
 }
 
+/// Whether a text is `HOST:PORT`, with a name or an address that others reach.
+pub fn is_host_and_port(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
+}
+
 impl AddressFile {
     /// A file at `path`; nothing is written yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {

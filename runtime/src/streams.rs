@@ -7,6 +7,14 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::time::{Instant, sleep_until};
+use tonic::transport::Server;
+
+/// When a peer that says nothing is asked whether it is there. KEDA has no keepalive of its own; filters go by heartbeats,
+/// which are faster.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// How long it may take to answer.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The flags of streams, to be flattened into a daemon's own.
 #[derive(Clone, Copy, Debug, Args)]
@@ -69,10 +77,23 @@ impl StreamAge {
         StreamEnd(age.and_then(|age| now.checked_add(age)))
     }
 
+    /// A server that takes so many streams on one connection, notices a peer that is gone, and gives connections up in
+    /// time.
+    pub fn server(self, max_streams: u32) -> Server {
+        let server = match self.of_connections() {
+            Some(age) => Server::builder().max_connection_age(age),
+            None => Server::builder(),
+        };
+        server
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .max_concurrent_streams(Some(max_streams))
+    }
+
     /// How old connections get: as old as the youngest stream. Then a client that has its streams on one connection
     /// has left it to them by the time that one ends, and opens the next on a new one, which may lead elsewhere; behind
     /// a Service with an address of its own it would be here for ever.
-    pub fn of_connections(self) -> Option<Duration> {
+    fn of_connections(self) -> Option<Duration> {
         self.mean.map(|mean| mean * 2 / 3)
     }
 

@@ -1,11 +1,11 @@
 //! Flags, and what they mean.
 
-use std::{net::SocketAddr, num::NonZeroU16, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::ensure;
 use clap::Parser;
 use tonic::transport::Uri;
-use wakegate_runtime::{LogArgs, StreamArgs, TlsSetting, tls::TlsArgs};
+use wakegate_runtime::{LogArgs, StreamArgs, TlsSetting, listen::is_host_and_port, tls::TlsArgs};
 
 /// Adds up what all Wakegate filters see, and answers KEDA as an external scaler
 ///
@@ -169,13 +169,8 @@ fn control_plane(text: &str) -> Result<Uri, String> {
 }
 
 fn host_and_port(text: &str) -> Result<String, String> {
-    let parts = text.rsplit_once(':');
-    let parts = parts.filter(|(host, _)| !host.is_empty());
-    let port = parts.and_then(|(_, port)| port.parse::<NonZeroU16>().ok());
-    match port {
-        Some(_) => Ok(text.to_owned()),
-        None => Err("give host and port, as in scaler-0.scaler:18010".to_owned()),
-    }
+    let is_one = is_host_and_port(text).then(|| text.to_owned());
+    is_one.ok_or_else(|| "give host and port, as in scaler-0.scaler:18010".to_owned())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! What is decided is decided in `wakegate_core` ([`Ledger`](wakegate_core::Ledger),
 //! [`scale`](wakegate_core::scale()), [`Push`](wakegate_core::Push)); here are sockets and clocks.
 
+mod backoff;
 mod config;
 mod keda;
 mod ledgers;

@@ -19,7 +19,7 @@ use wakegate_wire::v1::{
 };
 
 use self::update::Pending;
-use crate::state::State;
+use crate::{backoff, state::State};
 
 /// The control plane sends a heartbeat each second.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -197,13 +197,10 @@ impl Subscriber {
         }
     }
 
-    /// How long to wait before the next try: half of it fixed, half by chance.
+    /// How long to wait before the next try.
     fn pause(&mut self) -> Duration {
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << self.n_failures.min(6))
-            .min(LONGEST_PAUSE);
+        let pause = backoff::pause(self.n_failures, FIRST_PAUSE, LONGEST_PAUSE);
         self.n_failures = self.n_failures.saturating_add(1);
-        let share: f64 = rand::random();
-        pause.mul_f64(0.5 + share / 2.0)
+        pause
     }
 }

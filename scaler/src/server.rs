@@ -1,9 +1,8 @@
 //! The gRPC server: `Demand` for filters, `ExternalScaler` for KEDA, `Ledgers` for other replicas, and health.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use anyhow::Context as _;
-use tonic::transport::Server;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use wakegate_runtime::{
     Clients, Readiness, StreamAge, Tasks,
@@ -48,12 +47,6 @@ pub(crate) const FOLLOW_STREAMS: Limits = Limits {
 /// What a replica says that follows.
 const MAX_FOLLOW_BYTES: usize = 64 << 10;
 
-/// KEDA has no keepalive of its own: ours finds a connection that died without a word.
-const KEEPALIVE: Duration = Duration::from_secs(10);
-
-/// How long a peer may take to answer a keepalive.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// What is served.
 #[derive(Debug)]
 pub(crate) struct Serve {
@@ -90,7 +83,8 @@ impl Serve {
         let demand =
             demand_server::DemandServer::new(demand).max_decoding_message_size(MAX_REPORT_BYTES);
         let health = health(&tasks, &readiness).await;
-        let server = server(stream_age)
+        let server = stream_age
+            .server(MAX_STREAMS)
             .add_service(keda)
             .add_service(demand)
             .add_service(ledgers)
@@ -100,18 +94,6 @@ impl Serve {
             .await
             .context("serve gRPC")
     }
-}
-
-/// A server that takes many streams, notices a peer that is gone, and gives connections up in time.
-fn server(stream_age: StreamAge) -> Server {
-    let server = match stream_age.of_connections() {
-        Some(age) => Server::builder().max_connection_age(age),
-        None => Server::builder(),
-    };
-    server
-        .max_concurrent_streams(Some(MAX_STREAMS))
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
 }
 
 /// Health, which says what readiness says.

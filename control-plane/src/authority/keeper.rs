@@ -38,8 +38,9 @@ pub(super) struct Keeper {
     profiles: BTreeMap<Place, Profile>,
     /// Their namespaces are not there, so nobody holds what would be in them.
     homeless: BTreeSet<Place>,
-    /// KEDA's, and which version of it was found in order last.
-    keda: (Place, watch::Sender<Option<Arc<str>>>),
+    keda: Place,
+    /// Which version of KEDA's was found in order last.
+    keda_version: watch::Sender<Option<Arc<str>>>,
     /// A Secret was written in this look.
     has_issued: bool,
 }
@@ -70,33 +71,28 @@ impl Keeper {
             lifetimes: *lifetimes,
             profiles: holders.profiles(),
             homeless: BTreeSet::new(),
-            keda: (holders.keda(), watch::Sender::new(None)),
+            keda: holders.keda(),
+            keda_version: watch::Sender::new(None),
             has_issued: false,
         }
     }
 
     /// Which version of KEDA's Secret is there for a while; none before there is one, and while another leads.
-    pub(super) fn keda(&self) -> watch::Receiver<Option<Arc<str>>> {
-        self.keda.1.subscribe()
+    pub(super) fn keda_version(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.keda_version.subscribe()
     }
 
     /// Looks whenever this replica leads, until the shutdown.
     pub(super) async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let mut leadership = self.leadership.clone();
-        loop {
-            tokio::select! {
-                () = leadership.acquired() => {}
-                () = shutdown.cancelled() => return Ok(()),
-            }
-            // Dropping the work drops what is in flight.
-            tokio::select! {
-                () = self.lead() => {}
-                () = leadership.lost() => {}
-                () = shutdown.cancelled() => return Ok(()),
-            }
+        while leadership.next_term(&shutdown).await {
+            leadership
+                .while_leading(&shutdown, Box::pin(self.lead()))
+                .await;
             self.store.metrics.follows();
-            self.keda.1.send_replace(None);
+            self.keda_version.send_replace(None);
         }
+        Ok(())
     }
 
     /// Never ends by itself.
@@ -172,6 +168,17 @@ impl Keeper {
         }
     }
 
+    /// KEDA's certificate is in order, in this version of its Secret.
+    fn found_keda(&self, version: Option<&str>) {
+        self.keda_version.send_if_modified(|known| {
+            let is_new = known.as_deref() != version;
+            if is_new {
+                *known = version.map(Arc::from);
+            }
+            is_new
+        });
+    }
+
     /// Brings one certificate in order.
     async fn keep(
         &mut self,
@@ -194,16 +201,8 @@ impl Keeper {
             let ends = held.map(|held| held.term.until).unwrap_or_default();
             self.store.metrics.certificate_ends(&place, ends);
             self.store.well(&place);
-            if place == self.keda.0 {
-                let (_, keda) = &self.keda;
-                keda.send_if_modified(|known| {
-                    let found = version.as_deref();
-                    let is_new = known.as_deref() != found;
-                    if is_new {
-                        *known = found.map(Arc::from);
-                    }
-                    is_new
-                });
+            if place == self.keda {
+                self.found_keda(version.as_deref());
             }
             return Ok(());
         };

@@ -51,16 +51,12 @@ impl Index {
 
     /// Puts the routes of an object into the table, those without targets where they are needed.
     pub(super) fn show(&mut self, id: &ObjectId) {
+        if id.is_add_on() {
+            return self.show_overlay(id);
+        }
         let Some(object) = self.routes.get(id) else {
             return;
         };
-        if id.is_add_on() {
-            for placed in &object.routes {
-                let claims = self.claims(id, placed);
-                self.table.put_route(id, placed, object.is_ours(), claims);
-            }
-            return;
-        }
         for placed in &object.routes {
             let is_shown = !placed.route.targets.is_empty()
                 || (self.can_meet_ours(placed) && !self.is_overlaid(placed));

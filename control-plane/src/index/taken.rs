@@ -41,26 +41,25 @@ impl Index {
         near.into_iter().filter(ObjectId::is_add_on).collect()
     }
 
-    /// Who else has the hosts of a route of the add-on's kinds, one for each; none where nobody has any.
-    pub(super) fn claims(&self, id: &ObjectId, placed: &Placed) -> Vec<Claims> {
-        let zones = Zone::of_route(&placed.route);
-        let claims: Vec<Claims> = zones.map(|zone| self.claims_on(id, &zone).0).collect();
-        if claims.iter().all(|it| it.others.is_empty()) {
-            return Vec::new();
+    /// Puts the routes of an object of the add-on's kinds into the table, with who else has their hosts, and says which
+    /// hosts others alone have.
+    pub(super) fn show_overlay(&mut self, id: &ObjectId) {
+        let mut found: Vec<Finding> = Vec::new();
+        if let Some(object) = self.routes.get(id) {
+            for placed in &object.routes {
+                let claims = self.claims(id, placed, &mut found);
+                self.table.put_route(id, placed, object.is_ours(), claims);
+            }
         }
-        claims
+        self.table.set_findings(&format!("hosts of {id}"), &found);
     }
 
-    /// Says which hosts of an object of the add-on's kinds others alone have.
-    pub(super) fn renew_taken(&mut self, id: &ObjectId) {
-        let routes = self.routes.get(id).map(|object| object.routes.as_slice());
-        let mut found: Vec<Finding> = Vec::new();
-        for placed in routes.unwrap_or_default() {
-            for zone in Zone::of_route(&placed.route) {
-                let (claims, owner) = self.claims_on(id, &zone);
-                let Some(owner) = owner.filter(|_| claims.friends.is_empty()) else {
-                    continue;
-                };
+    /// Who else has the hosts of a route, one for each; none where nobody has any.
+    fn claims(&self, id: &ObjectId, placed: &Placed, found: &mut Vec<Finding>) -> Vec<Claims> {
+        let mut all = Vec::new();
+        for zone in Zone::of_route(&placed.route) {
+            let (claims, owner) = self.claims_on(id, &zone);
+            if let Some(owner) = owner.filter(|_| claims.friends.is_empty()) {
                 let reason = format!(
                     "{owner} has {zone} and leads elsewhere: an Envoy that serves both holds no request of it for this"
                 );
@@ -69,8 +68,12 @@ impl Index {
                     found.push(finding);
                 }
             }
+            all.push(claims);
         }
-        self.table.set_findings(&format!("hosts of {id}"), &found);
+        if all.iter().all(|claims| claims.others.is_empty()) {
+            all.clear();
+        }
+        all
     }
 
     /// Who else has a host, and the first of those of other namespaces.

@@ -52,10 +52,6 @@ use crate::{
 /// Writes at once. KEDA's webhook looks at each, and others need the API server too.
 const MAX_WRITES: usize = 8;
 
-/// What a user has to know of one that waits for KEDA's certificate.
-const NO_CERTIFICATE: &str = "no ScaledObject is written for it, because KEDA could not reach the scaler: the Secret \
-    wakegate-keda-tls is not there; is KEDA in the namespace that --keda-namespace names?";
-
 /// The writer of ScaledObjects, for one term as leader.
 pub(super) struct ScaledObjects {
     client: Client,
@@ -219,8 +215,8 @@ impl ScaledObjects {
 
     /// Looks at one ScaledObject.
     fn look(&mut self, id: &ObjectId, snapshot: &Arc<Snapshot>, now: Instant) -> Look {
-        let awaits_certificate = self.awaits_certificate();
         let wanted = self.wanted.get(id);
+        let awaits_certificate = wanted.is_some() && self.awaits_certificate();
         let observed = self.mirror.objects().get(id);
         let attempt = self.attempts.entry(id.clone()).or_default();
         match attempt.due(now, wanted, observed) {
@@ -231,21 +227,15 @@ impl ScaledObjects {
         let (since, first) = attempt.awaits(now, snapshot);
         let applied = wanted.filter(|_| observed.is_none());
         let applied = applied.map(|wanted| self.acks.applied(&first, &wanted.origins));
+        let missing = applied.and_then(Missing::of);
+        let missing = missing.or_else(|| awaits_certificate.then_some(Missing::Certificate));
         // Before its manifest is made: thousands may wait, and be looked at with each ack.
-        if let Some(missing) = applied.and_then(Missing::of) {
+        if let Some(missing) = missing {
             let tell_at = since + self.patience;
             if tell_at > now {
                 return Look::At(tell_at);
             }
-            self.notify(id, Some(("NoFilter", missing.text())));
-            return Look::WhenNews;
-        }
-        if wanted.is_some() && awaits_certificate {
-            let tell_at = since + self.patience;
-            if tell_at > now {
-                return Look::At(tell_at);
-            }
-            self.notify(id, Some(("NoCertificate", NO_CERTIFICATE.to_owned())));
+            self.notify(id, Some(missing.notice()));
             return Look::WhenNews;
         }
         let manifest = wanted.map(|wanted| Manifest::new(wanted, &self.common));

@@ -13,7 +13,7 @@ use wakegate_wire::{
 };
 
 use super::HEARTBEAT;
-use crate::state::State;
+use crate::{backoff, state::State};
 
 /// A replica that says nothing for so long is given up.
 const SILENCE: Duration = HEARTBEAT.saturating_mul(4);
@@ -145,14 +145,11 @@ impl Follow {
         Ok(channel.context("no connection")??)
     }
 
-    /// How long to wait before the next try: half of it fixed, half by chance.
+    /// How long to wait before the next try.
     fn pause(&mut self) -> Duration {
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << self.n_failures.min(6))
-            .min(LONGEST_PAUSE);
+        let pause = backoff::pause(self.n_failures, FIRST_PAUSE, LONGEST_PAUSE);
         self.n_failures = self.n_failures.saturating_add(1);
-        let share: f64 = rand::random();
-        pause.mul_f64(0.5 + share / 2.0)
+        pause
     }
 }
 

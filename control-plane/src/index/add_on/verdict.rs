@@ -11,7 +11,6 @@ use crate::{
 impl Index {
     /// Says what became of an object of the add-on's kinds.
     pub(in crate::index) fn renew_verdict(&mut self, id: &ObjectId) {
-        self.renew_taken(id);
         let verdict = self.add_on(id).map(|add_on| {
             let (mut not_in_force, mut wrong) = (BTreeMap::new(), None);
             let workload = format!("workload {}", WorkloadId::of_add_on(id).text());

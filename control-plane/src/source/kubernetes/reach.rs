@@ -94,18 +94,19 @@ impl Reach {
     ) -> anyhow::Result<()> {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut kinds = Vec::new();
+        let mut kinds: Vec<&'static str> = Vec::new();
         while shutdown.run_until_cancelled(looks.tick()).await.is_some() {
             let overdue = self.lost.lock().overdue(Instant::now());
-            for kind in kinds.drain(..) {
-                metrics.out_of_reach(kind, false);
-            }
+            let before = std::mem::take(&mut kinds);
             match overdue {
                 None => condition.holds(),
                 Some(overdue) => {
                     condition.fails(overdue.text, overdue.since);
                     kinds = overdue.kinds;
                 }
+            }
+            for kind in before.iter().filter(|kind| !kinds.contains(kind)) {
+                metrics.out_of_reach(kind, false);
             }
             for kind in &kinds {
                 metrics.out_of_reach(kind, true);

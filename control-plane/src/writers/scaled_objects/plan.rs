@@ -17,6 +17,10 @@ const LAST_RETRY: Duration = Duration::from_mins(5);
 /// it go without touching it.
 const CONFLICT_RETRY: Duration = Duration::from_mins(10);
 
+/// What a user has to know of one that waits for KEDA's certificate.
+const NO_CERTIFICATE: &str = "no ScaledObject is written for it, because KEDA could not reach the scaler: the Secret \
+    wakegate-keda-tls is not there; is KEDA in the namespace that --keda-namespace names?";
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -30,14 +34,16 @@ pub(super) enum Step {
     LetGo,
 }
 
-/// Which filters are awaited by one that is not there: without them idle would be said of it, and KEDA put it to
-/// sleep at once.
+/// What is awaited before one is written. Without the filters, of one that is not there, idle would be said of it, and
+/// KEDA put it to sleep at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// There is none.
+    /// There is no filter.
     All,
-    /// Some are behind. How many would be news with each of them.
+    /// Some filters are behind. How many would be news with each of them.
     Some,
+    /// KEDA could not show who it is.
+    Certificate,
 }
 
 /// What was tried last, and with what.
@@ -103,13 +109,19 @@ impl Missing {
         }
     }
 
-    /// What a user has to know.
-    pub(super) fn text(self) -> String {
-        let why = match self {
-            Self::All => "no Envoy with Wakegate's filter that serves it is connected",
-            Self::Some => "an Envoy that serves it has not taken in its routes, see /debug/routes",
+    /// What a user has to know, with its reason.
+    pub(super) fn notice(self) -> (&'static str, String) {
+        let uncounted = |why| {
+            let text = "no ScaledObject is made for it, so that nothing goes to zero uncounted";
+            ("NoFilter", format!("{text}: {why}"))
         };
-        format!("no ScaledObject is made for it, so that nothing goes to zero uncounted: {why}")
+        match self {
+            Self::All => uncounted("no Envoy with Wakegate's filter that serves it is connected"),
+            Self::Some => {
+                uncounted("an Envoy that serves it has not taken in its routes, see /debug/routes")
+            }
+            Self::Certificate => ("NoCertificate", NO_CERTIFICATE.to_owned()),
+        }
     }
 }
 
