@@ -32,7 +32,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the admin server is.
     pub admin_listen: SocketAddr,
-    /// The file that is told both addresses.
+    /// The filter's module, where it is served.
+    pub module: Option<ModuleConfig>,
+    /// The file that is told all addresses.
     pub address_file: Option<AddressFile>,
     /// How gRPC is spoken. Where nothing is said and there is an API server, by an authority of our own.
     pub tls: TlsSetting,
@@ -40,6 +42,15 @@ pub struct Config {
     pub streams: StreamArgs,
     /// The longest that a drain takes.
     pub drain_limit: Duration,
+}
+
+/// The filter's module, as it is served over HTTP.
+#[derive(Clone, Debug)]
+pub struct ModuleConfig {
+    /// The module.
+    pub file: PathBuf,
+    /// Where it is served.
+    pub listen: SocketAddr,
 }
 
 /// Where objects come from.
@@ -90,6 +101,8 @@ impl TryFrom<Args> for Config {
             gateway_class,
             listen,
             admin_listen,
+            filter_module,
+            module_listen,
             address_file,
             streams,
             drain_limit_secs,
@@ -116,6 +129,10 @@ impl TryFrom<Args> for Config {
             gateway_classes: (!gateway_classes.is_empty()).then_some(gateway_classes),
             listen,
             admin_listen,
+            module: filter_module.map(|file| ModuleConfig {
+                file,
+                listen: module_listen,
+            }),
             address_file: address_file.map(AddressFile::new),
             tls,
             streams,

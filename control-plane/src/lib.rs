@@ -17,6 +17,7 @@ pub mod eds;
 pub mod index;
 pub mod leader;
 pub mod metrics;
+pub mod module;
 pub mod object;
 pub mod peers;
 pub mod publish;
@@ -86,6 +87,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         gateway_classes,
         listen,
         admin_listen,
+        module,
         address_file,
         tls,
         streams,
@@ -93,6 +95,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     } = config;
     let (grpc, grpc_addr) = listen::bind("gRPC", listen).await?;
     let (admin, admin_addr) = listen::bind("admin", admin_listen).await?;
+    let module = match &module {
+        Some(module) => Some(module::bind(module).await?),
+        None => None,
+    };
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (sender, snapshots) = watch::channel(None);
@@ -116,7 +122,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         grpc: grpc_addr,
     };
     if let Some(file) = address_file {
-        file.write(shared.grpc, admin_addr)?;
+        let mut addresses = vec![("grpc", grpc_addr), ("admin", admin_addr)];
+        addresses.extend(module.iter().map(|(_, address, _)| ("module", *address)));
+        file.write(&addresses)?;
+    }
+    if let Some((listener, _, module)) = module {
+        module::serve(&shared.tasks, listener, module);
     }
     let (first_load, parents) = first_load(&source);
     let first_load = shared.readiness.latch(first_load);

@@ -26,6 +26,9 @@ pub struct Addresses {
     pub grpc: SocketAddr,
     /// `/live`, `/ready`, `/metrics`.
     pub admin: SocketAddr,
+    /// The filter's module over HTTP, of a control plane that serves it.
+    #[serde(default)]
+    pub module: Option<SocketAddr>,
 }
 
 /// A free port of the loopback device.
@@ -36,6 +39,7 @@ impl Addresses {
     pub const ANY: Self = Self {
         grpc: ANY_PORT,
         admin: ANY_PORT,
+        module: None,
     };
 }
 

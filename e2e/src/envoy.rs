@@ -20,7 +20,7 @@ use crate::programs;
 pub use admin::{Admin, Samples, samples};
 pub use clusters::EndpointsFrom;
 pub use config::EnvoyConfig;
-pub use filter::FilterConfig;
+pub use filter::{FilterConfig, Module};
 pub use tls::EnvoyTls;
 pub use virtual_host::{EnvoyRoute, VirtualHost};
 

@@ -25,7 +25,7 @@ pub use app::{App, AppCommand};
 pub use background::Background;
 pub use daemon::{Addresses, Daemon, Security};
 pub use envoy::{
-    Admin, EndpointsFrom, Envoy, EnvoyConfig, EnvoyRoute, EnvoyTls, FilterConfig, Samples,
+    Admin, EndpointsFrom, Envoy, EnvoyConfig, EnvoyRoute, EnvoyTls, FilterConfig, Module, Samples,
     VirtualHost, samples,
 };
 pub use eventually::{eventually, eventually_is, throughout, until};

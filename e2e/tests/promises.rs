@@ -16,6 +16,7 @@ mod control_planes;
 mod envoy_endpoints_late;
 mod envoy_restarted;
 mod envoy_without_filter;
+mod fetches_the_module;
 mod health_checks_wake_nothing;
 mod holds_in_order;
 mod hostile_clients;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
 use tonic::transport::Endpoint;
 use wakegate_e2e::client::{H2, Pending, get, read};
-use wakegate_e2e::{NAMESPACE, Service, Stack, eventually, eventually_is, programs};
+use wakegate_e2e::{Module, NAMESPACE, Service, Stack, eventually, eventually_is, programs};
 use wakegate_wire::externalscaler::external_scaler_client::ExternalScalerClient;
 use wakegate_wire::externalscaler::{GetMetricsRequest, ScaledObjectRef};
 
@@ -26,7 +26,7 @@ async fn it_takes_what_it_holds_and_comes_back_with_its_table() -> Result<()> {
     let shop = Service::new("shop");
     let mut stack = Stack::builder()
         .serve(shop.clone())
-        .module(programs::filter_that_dies()?)
+        .module(Module::File(programs::filter_that_dies()?))
         .stream_idle_timeout(STREAM_IDLE_TIMEOUT)
         .start()
         .await?;

@@ -70,12 +70,16 @@ impl AddressFile {
         Self { path: path.into() }
     }
 
-    /// Writes both addresses as `{"grpc":"…","admin":"…"}`. Whoever sees the file sees all of it.
+    /// Writes addresses by their names, as `{"grpc":"…","admin":"…"}`. Whoever sees the file sees all of it.
     ///
     /// # Errors
     /// The directory is not there or not writable.
-    pub fn write(&self, grpc: SocketAddr, admin: SocketAddr) -> Result<(), ListenError> {
-        let text = format!("{{\"grpc\":\"{grpc}\",\"admin\":\"{admin}\"}}\n");
+    pub fn write(&self, addresses: &[(&str, SocketAddr)]) -> Result<(), ListenError> {
+        let addresses = addresses.iter();
+        let fields: Vec<_> = addresses
+            .map(|(name, address)| format!("\"{name}\":\"{address}\""))
+            .collect();
+        let text = format!("{{{}}}\n", fields.join(","));
         let staged = self
             .path
             .with_extension(format!("{}.tmp", std::process::id()));
@@ -112,8 +116,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("addresses.json");
         let grpc = "127.0.0.1:1234".parse().unwrap();
+        let admin = "[::1]:1235".parse().unwrap();
         AddressFile::new(&path)
-            .write(grpc, "[::1]:1235".parse().unwrap())
+            .write(&[("grpc", grpc), ("admin", admin)])
             .unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(
@@ -126,7 +131,7 @@ mod tests {
     #[test]
     fn an_address_file_in_no_directory_is_an_error() {
         let error = AddressFile::new("/nowhere/at/all.json")
-            .write(ANY, ANY)
+            .write(&[("grpc", ANY)])
             .unwrap_err();
         assert_eq!(error.to_string(), "write address file /nowhere/at/all.json");
     }

@@ -90,7 +90,7 @@ pub async fn start(config: Config, tasks: &Tasks) -> anyhow::Result<Addresses> {
     let (grpc_listener, grpc) = listen::bind("gRPC", listen).await?;
     let (admin_listener, admin) = listen::bind("admin", admin_listen).await?;
     if let Some(path) = address_file {
-        AddressFile::new(path).write(grpc, admin)?;
+        AddressFile::new(path).write(&[("grpc", grpc), ("admin", admin)])?;
     }
 
     let shutdown = tasks.shutdown_token();

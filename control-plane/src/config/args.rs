@@ -51,7 +51,21 @@ pub struct Args {
     )]
     pub admin_listen: SocketAddr,
 
-    /// A file to write both addresses to, as JSON, once they are bound
+    /// The filter's module, to serve it over HTTP as /wakegate_filter.wasm, and its digest as
+    /// /wakegate_filter.wasm.sha256 [default: it is not served]
+    #[arg(long, env = "WAKEGATE_FILTER_MODULE", value_name = "FILE")]
+    pub filter_module: Option<PathBuf>,
+
+    /// Where the module is served, in plain HTTP: who fetches it compares the digest
+    #[arg(
+        long,
+        env = "WAKEGATE_MODULE_LISTEN",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:18002"
+    )]
+    pub module_listen: SocketAddr,
+
+    /// A file to write all addresses to, as JSON, once they are bound
     #[arg(long, env = "WAKEGATE_ADDRESS_FILE", value_name = "PATH")]
     pub address_file: Option<PathBuf>,
 

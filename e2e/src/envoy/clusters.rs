@@ -54,6 +54,18 @@ pub(super) fn of_daemon(
     cluster
 }
 
+/// The cluster of who serves the filter's module, by HTTP/1.1.
+pub(super) fn of_module(name: &str, address: SocketAddr) -> Value {
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [ { "lb_endpoints": [ { "endpoint": { "address": socket(address) } } ] } ],
+        },
+    })
+}
+
 /// The cluster of one backend.
 pub(super) fn of_app(name: &str, endpoints: &EndpointsFrom) -> Value {
     let eds_config = match endpoints {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::clusters::{self, EndpointsFrom};
-use super::filter::{CONTROL_PLANE, FilterConfig, SCALER};
+use super::filter::{CONTROL_PLANE, FilterConfig, MODULE, Module, SCALER};
 use super::tls::EnvoyTls;
 use super::virtual_host::{self, VirtualHost};
 use crate::manifests::Service;
@@ -70,7 +70,12 @@ impl EnvoyConfig {
         ];
         let apps = virtual_host::clusters(&self.hosts).into_iter();
         let apps = apps.map(|name| clusters::of_app(name, &self.endpoints));
-        let clusters: Vec<_> = ours.into_iter().chain(apps).collect();
+        let filter = self.filter.as_ref();
+        let module = filter.and_then(|filter| match &filter.module {
+            Module::Http { address, .. } => Some(clusters::of_module(MODULE, *address)),
+            Module::File(_) => None,
+        });
+        let clusters: Vec<_> = ours.into_iter().chain(module).chain(apps).collect();
         let (listeners, discovery) = match &self.listener_from {
             None => (vec![self.listener(access_log)], json!({})),
             Some(file) => (

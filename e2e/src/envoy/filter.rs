@@ -1,5 +1,6 @@
 //! The filter in Envoy's configuration: fixed, or discovered from a file.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -8,18 +9,47 @@ use serde_json::{Value, json};
 pub(super) const CONTROL_PLANE: &str = "wakegate-control-plane";
 /// The cluster of the scaler.
 pub(super) const SCALER: &str = "wakegate-scaler";
+/// The cluster of who serves the module over HTTP.
+pub(super) const MODULE: &str = "wakegate-module";
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 
 /// The filter and its configuration.
 #[derive(Debug, Clone)]
 pub struct FilterConfig {
     /// The wasm module.
-    pub module: PathBuf,
+    pub module: Module,
     /// Merged over what a stack needs; see the filter's configuration.
     pub settings: Value,
     /// The file that the filter's configuration is discovered from (ECDS), so that it can change while
     /// Envoy runs; `None` is a fixed configuration.
     pub discovered_from: Option<PathBuf>,
+}
+
+/// Where Envoy gets the wasm module from.
+#[derive(Debug, Clone)]
+pub enum Module {
+    /// A file.
+    File(PathBuf),
+    /// The module port of a control plane.
+    Http {
+        /// Where that is.
+        address: SocketAddr,
+        /// What Envoy compares, in hexadecimal.
+        sha256: String,
+    },
+}
+
+impl Module {
+    fn code(&self) -> Value {
+        match self {
+            Self::File(file) => json!({ "local": { "filename": file } }),
+            Self::Http { address, sha256 } => {
+                let uri = format!("http://{address}/wakegate_filter.wasm");
+                let uri = json!({ "uri": uri, "cluster": MODULE, "timeout": "10s" });
+                json!({ "remote": { "http_uri": uri, "sha256": sha256 } })
+            }
+        }
+    }
 }
 
 impl FilterConfig {
@@ -64,7 +94,7 @@ impl FilterConfig {
         "vm_config": {
             "vm_id": "wakegate",
             "runtime": "envoy.wasm.runtime.v8",
-            "code": { "local": { "filename": self.module } },
+            "code": self.module.code(),
         },
     } })
     }

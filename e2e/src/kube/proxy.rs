@@ -10,7 +10,9 @@ use http::Uri;
 use serde_json::json;
 
 use super::wakegate::Wakegate;
-use crate::envoy::{EndpointsFrom, Envoy, EnvoyConfig, EnvoyRoute, FilterConfig, VirtualHost};
+use crate::envoy::{
+    EndpointsFrom, Envoy, EnvoyConfig, EnvoyRoute, FilterConfig, Module, VirtualHost,
+};
 use crate::programs;
 
 /// Each has a filter VM of its own.
@@ -95,7 +97,7 @@ pub(super) fn config(
         admin: any_port,
         n_workers: N_WORKERS,
         filter: Some(FilterConfig {
-            module: programs::filter()?,
+            module: Module::File(programs::filter()?),
             settings: json!({ "scope": { "namespaces": namespaces } }),
             discovered_from: None,
         }),

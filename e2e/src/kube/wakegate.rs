@@ -219,6 +219,7 @@ fn start_scalers(
         let addresses = Addresses {
             grpc: *grpc,
             admin: own_address()?,
+            module: None,
         };
         let daemon = Daemon::stopped("wakegate-scaler", &folder, addresses);
         let daemon = daemon.secured(clients.scaler.clone());
@@ -252,6 +253,7 @@ fn own_addresses() -> Result<Addresses> {
     Ok(Addresses {
         grpc: own_address()?,
         admin: own_address()?,
+        module: None,
     })
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::daemon::{ANY_PORT, Addresses};
-use crate::envoy::EndpointsFrom;
+use crate::envoy::{EndpointsFrom, Module};
 use crate::manifests::Service;
 
 /// What a stack shall be like.
@@ -40,7 +40,7 @@ pub struct StackBuilder {
     stream_idle_timeout: Duration,
     buffer_limit: Option<u32>,
     connection_manager: Value,
-    module: Option<PathBuf>,
+    module: Option<Module>,
     reached_at: Option<(SocketAddr, SocketAddr)>,
     environment: Vec<(&'static str, OsString)>,
     listener_is_discovered: bool,
@@ -231,9 +231,9 @@ impl StackBuilder {
         self
     }
 
-    /// Another module than the one that is shipped.
+    /// Another module than the file that is shipped.
     #[must_use]
-    pub fn module(mut self, module: PathBuf) -> Self {
+    pub fn module(mut self, module: Module) -> Self {
         self.module = Some(module);
         self
     }

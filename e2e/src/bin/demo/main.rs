@@ -88,10 +88,12 @@ async fn start(args: &Args) -> Result<Demo> {
     let control_plane = Addresses {
         grpc: args.control_plane_listen,
         admin: args.control_plane_admin_listen,
+        module: None,
     };
     let scaler = Addresses {
         grpc: args.scaler_listen,
         admin: args.scaler_admin_listen,
+        module: None,
     };
     let mut builder = Stack::builder()
         .daemons(control_plane, scaler)

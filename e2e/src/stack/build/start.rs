@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Daemons, StackBuilder};
 use crate::daemon::{Addresses, Daemon, Security};
-use crate::envoy::{EndpointsFrom, EnvoyConfig, EnvoyTls, FilterConfig, VirtualHost};
+use crate::envoy::{EndpointsFrom, EnvoyConfig, EnvoyTls, FilterConfig, Module, VirtualHost};
 use crate::manifests::{Manifests, Service};
 use crate::process::free_address;
 use crate::programs;
@@ -107,10 +107,12 @@ impl StackBuilder {
             Daemons::Peer(grpc) => Some(Addresses {
                 grpc,
                 admin: free_address()?,
+                module: None,
             }),
             Daemons::None => Some(Addresses {
                 grpc: free_address()?,
                 admin: free_address()?,
+                module: None,
             }),
         };
         if let Some(addresses) = elsewhere {
@@ -215,7 +217,7 @@ impl StackBuilder {
             Some(FilterConfig {
                 module: match &self.module {
                     Some(module) => module.clone(),
-                    None => programs::filter()?,
+                    None => Module::File(programs::filter()?),
                 },
                 settings: self.settings.clone(),
                 discovered_from: self.is_discovered.then(|| root.join("filter.json")),

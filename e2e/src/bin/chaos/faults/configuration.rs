@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::json;
 use tokio::time;
-use wakegate_e2e::{Admin, EnvoyConfig, FilterConfig, eventually};
+use wakegate_e2e::{Admin, EnvoyConfig, FilterConfig, Module, eventually, programs};
 
 use crate::scene::Scene;
 
@@ -85,7 +85,7 @@ fn changed(config: &EnvoyConfig, change: Change, folder: &Path) -> Result<EnvoyC
     let mut filter = filter(config)?.clone();
     match change {
         Change::Settings => filter.settings = json!({ "tick_ms": 50 }),
-        Change::Version => filter.module = another_version(&filter.module, folder)?,
+        Change::Version => filter.module = Module::File(another_version(folder)?),
     }
     Ok(EnvoyConfig {
         filter: Some(filter),
@@ -94,9 +94,9 @@ fn changed(config: &EnvoyConfig, change: Change, folder: &Path) -> Result<EnvoyC
 }
 
 /// The same filter in other bytes: a module may end in a section that nobody reads.
-fn another_version(module: &Path, folder: &Path) -> Result<PathBuf> {
+fn another_version(folder: &Path) -> Result<PathBuf> {
     const NAME: &[u8] = b"another version";
-    let mut bytes = std::fs::read(module).context("read the filter")?;
+    let mut bytes = std::fs::read(programs::filter()?).context("read the filter")?;
     let length = u8::try_from(NAME.len())?;
     bytes.extend([0, length + 1, length]);
     bytes.extend(NAME);

@@ -121,6 +121,7 @@ impl Setup {
         Ok(Addresses {
             grpc: free_address()?,
             admin: free_address()?,
+            module: None,
         })
     }
 
