@@ -46,7 +46,7 @@ pub use self::config::{Args, Config};
 
 use self::{
     cluster::Speech,
-    config::Source,
+    config::{ModuleConfig, Source},
     eds::Eds,
     index::{Index, Parents, Serving},
     metrics::Metrics,
@@ -93,12 +93,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         streams,
         drain_limit,
     } = config;
-    let (grpc, grpc_addr) = listen::bind("gRPC", listen).await?;
-    let (admin, admin_addr) = listen::bind("admin", admin_listen).await?;
-    let module = match &module {
-        Some(module) => Some(module::bind(module).await?),
-        None => None,
-    };
+    let sockets = Sockets::bind(listen, admin_listen, module.as_ref()).await?;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (sender, snapshots) = watch::channel(None);
@@ -119,15 +114,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         readiness: Readiness::default(),
         stream_age,
-        grpc: grpc_addr,
+        grpc: sockets.grpc.1,
     };
     if let Some(file) = address_file {
-        let mut addresses = vec![("grpc", grpc_addr), ("admin", admin_addr)];
-        addresses.extend(module.iter().map(|(_, address, _)| ("module", *address)));
-        file.write(&addresses)?;
+        file.write(&sockets.addresses())?;
     }
-    if let Some((listener, _, module)) = module {
-        module::serve(&shared.tasks, listener, module);
+    let Sockets {
+        grpc: (grpc, _),
+        admin: (admin, _),
+        module,
+    } = sockets;
+    if let Some(module) = module {
+        module.serve(&shared.tasks);
     }
     let (first_load, parents) = first_load(&source);
     let first_load = shared.readiness.latch(first_load);
@@ -148,6 +146,37 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Ok(admin::serve(admin, router, stop).await?)
     });
     shared.tasks.run(drain_limit).await
+}
+
+/// What is bound before anything starts, so that an address in use ends the program at once.
+#[derive(Debug)]
+struct Sockets {
+    grpc: (TcpListener, SocketAddr),
+    admin: (TcpListener, SocketAddr),
+    module: Option<module::Bound>,
+}
+
+impl Sockets {
+    async fn bind(
+        grpc: SocketAddr,
+        admin: SocketAddr,
+        module: Option<&ModuleConfig>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            grpc: listen::bind("gRPC", grpc).await?,
+            admin: listen::bind("admin", admin).await?,
+            module: match module {
+                Some(module) => Some(module::Bound::new(module).await?),
+                None => None,
+            },
+        })
+    }
+
+    fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        let mut addresses = vec![("grpc", self.grpc.1), ("admin", self.admin.1)];
+        addresses.extend(self.module.iter().map(|module| ("module", module.address)));
+        addresses
+    }
 }
 
 /// Starts to read objects, and whatever becomes of them. What is returned says how gRPC is spoken, once that is known.

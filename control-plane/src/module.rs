@@ -40,8 +40,9 @@ impl Module {
             bytes.starts_with(MAGIC),
             "--filter-module {shown}: no wasm module"
         );
-        let digest = Sha256::digest(&bytes);
-        let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = Sha256::digest(&bytes)
+            .iter()
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         Ok(Self {
             bytes: bytes.into(),
             sha256,
@@ -63,25 +64,37 @@ impl Module {
     }
 }
 
-/// Reads the module and binds its address, before anything starts; returns what `serve` takes.
-///
-/// # Errors
-/// As [`Module::read`], or the address cannot be bound.
-pub(crate) async fn bind(
-    config: &ModuleConfig,
-) -> anyhow::Result<(TcpListener, SocketAddr, Module)> {
-    let module = Module::read(&config.file)?;
-    let (listener, address) = listen::bind("the filter's module", config.listen).await?;
-    tracing::info!(sha256 = module.sha256, "serving the filter's module");
-    Ok((listener, address, module))
+/// A module and the socket to serve it on.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    listener: TcpListener,
+    pub(crate) address: SocketAddr,
+    module: Module,
 }
 
-/// Serves it until the shutdown.
-pub(crate) fn serve(tasks: &Tasks, listener: TcpListener, module: Module) {
-    let stop = tasks.shutdown_token();
-    tasks.spawn("module", async {
-        Ok(admin::serve(listener, module.router(), stop).await?)
-    });
+impl Bound {
+    /// Reads the module and binds its address, before anything starts.
+    ///
+    /// # Errors
+    /// As [`Module::read`], or the address cannot be bound.
+    pub(crate) async fn new(config: &ModuleConfig) -> anyhow::Result<Self> {
+        let module = Module::read(&config.file)?;
+        let (listener, address) = listen::bind("the filter's module", config.listen).await?;
+        tracing::info!(sha256 = module.sha256, "serving the filter's module");
+        Ok(Self {
+            listener,
+            address,
+            module,
+        })
+    }
+
+    /// Serves it until the shutdown.
+    pub(crate) fn serve(self, tasks: &Tasks) {
+        let (router, stop) = (self.module.router(), tasks.shutdown_token());
+        tasks.spawn("module", async {
+            Ok(admin::serve(self.listener, router, stop).await?)
+        });
+    }
 }
 
 #[cfg(test)]

@@ -51,8 +51,7 @@ pub struct Args {
     )]
     pub admin_listen: SocketAddr,
 
-    /// The filter's module, to serve it over HTTP as /wakegate_filter.wasm, and its digest as
-    /// /wakegate_filter.wasm.sha256 [default: it is not served]
+    /// The filter's module, to serve it and its SHA-256 over HTTP [default: it is not served]
     #[arg(long, env = "WAKEGATE_FILTER_MODULE", value_name = "FILE")]
     pub filter_module: Option<PathBuf>,
 
