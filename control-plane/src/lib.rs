@@ -119,12 +119,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     if let Some(file) = address_file {
         file.write(&sockets.addresses())?;
     }
-    let Sockets {
-        grpc: (grpc, _),
-        admin: (admin, _),
-        module,
-    } = sockets;
-    if let Some(module) = module {
+    if let Some(module) = sockets.module {
         module.serve(&shared.tasks);
     }
     let (first_load, parents) = first_load(&source);
@@ -138,14 +133,19 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let first_certificate = shared.readiness.latch("first certificate");
     let transport = start(source, speech, publisher, &shared).await?;
     let transport = first(transport, first_certificate);
-    serve(&shared, (grpc, transport), push, first_load).await;
+    serve(&shared, (sockets.grpc.0, transport), push, first_load).await;
+    serve_admin(&shared, sockets.admin.0, registry);
+    shared.tasks.run(drain_limit).await
+}
+
+/// Serves what an operator asks for.
+fn serve_admin(shared: &Shared, listener: TcpListener, registry: Registry) {
     let debug = debug::router(shared.snapshots.clone(), shared.workers.clone());
     let router = admin::router(registry, shared.readiness.clone()).merge(debug);
     let stop = shared.tasks.shutdown_token();
     shared.tasks.spawn("admin", async {
-        Ok(admin::serve(admin, router, stop).await?)
+        Ok(admin::serve(listener, router, stop).await?)
     });
-    shared.tasks.run(drain_limit).await
 }
 
 /// What is bound before anything starts, so that an address in use ends the program at once.

@@ -39,10 +39,9 @@ async fn an_envoy_that_fetches_the_module_wakes_a_backend() -> Result<()> {
         .trim_end()
         .split_once("  ")
         .context("a digest and a name")?;
-    let own: String = Sha256::digest(&shipped)
+    let own = Sha256::digest(&shipped)
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     ensure!(
         sha256 == own && name == "wakegate_filter.wasm",
         "as sha256sum prints it: {digest}"
