@@ -31,7 +31,7 @@ up *args: programs wasm envoy
 
 # All tests: unit, property, loopback, and end to end on a real Envoy
 [group('test')]
-test *args: test-programs wasm panics wasm-that-dies envoy
+test *args: test-programs wasm panics reproducible wasm-that-dies envoy
     ENVOY_BIN=$(scripts/envoy) cargo test --workspace --locked "$@"
 
 # The tests on a real Envoy alone; arguments go to cargo test (`just e2e wakes_from_zero`)
@@ -41,9 +41,10 @@ e2e *args: programs wasm wasm-that-dies envoy
 
 # The tests on a real Kubernetes with the real KEDA; the first run builds both (about 20 minutes)
 [group('test')]
-e2e-kube *args: kube-tools kube-programs wasm envoy
+e2e-kube *args: kube-tools kube-programs (images 'filter') envoy
     KUBEBUILDER_ASSETS=$(scripts/kubernetes) KEDA_BIN_DIR=$(scripts/keda) KEDA_MANIFESTS=$(scripts/keda --manifests) \
         GATEWAY_API_CRDS=$(scripts/gateway-api) ENVOY_BIN=$(scripts/envoy) \
+        CRANE=$(scripts/go-tool crane) REGISTRY_BIN=$(scripts/registry) \
         scripts/in-namespace cargo test {{ kube }} --offline "$@"
 
 # A fuzz target (or `all`) for so many seconds; `--keep` puts inputs of a new kind into its corpus
@@ -53,7 +54,7 @@ fuzz target='all' seconds='60' *args:
 
 # Everything that must hold before a commit, but for the tests
 [group('check')]
-check: fmt-check lint doc generated check-docs check-deps bans
+check: fmt-check lint doc generated check-docs check-monitoring check-deps bans
 
 # Clippy with warnings as errors, for this machine and for wasm
 [group('check')]
@@ -79,6 +80,16 @@ advisories:
 [group('build')]
 wasm:
     @scripts/wasm
+
+# Container images as OCI layouts in target/images, without a container daemon: filter, control-plane, scaler (all)
+[group('build')]
+images *names:
+    scripts/images "$@"
+
+# Push what `images` made: `just push ghcr.io/you/wakegate [TAG] [IMAGE...]`
+[group('build')]
+push registry *args:
+    scripts/push-images "$@"
 
 # Rewrite what is generated: wire/src/gen from wire/proto, the CRDs below deploy from api/src, and what the program says in
 # docs/migrate-from-http-add-on.md from cli/src
@@ -119,6 +130,8 @@ kube-tools:
     @scripts/keda
     @scripts/keda --manifests
     @scripts/gateway-api
+    @scripts/go-tool crane
+    @scripts/registry
 
 # Outside of the namespace: there is no network inside.
 [private]
@@ -129,6 +142,11 @@ kube-programs:
 [private]
 panics:
     @scripts/panics
+
+# The same commit gives the same module, wherever it is built.
+[private]
+reproducible:
+    @scripts/check-reproducible
 
 # The filter with a way to kill its VM, for the test of what survives that.
 [private]
@@ -154,6 +172,10 @@ generated:
 [private]
 check-docs:
     scripts/check-docs
+
+[private]
+check-monitoring:
+    scripts/check-monitoring
 
 [private]
 check-deps:

@@ -43,6 +43,24 @@ pub fn envoy() -> Result<PathBuf> {
     }
 }
 
+/// A container registry: `REGISTRY_BIN`.
+pub fn registry() -> Result<PathBuf> {
+    let path =
+        env::var_os("REGISTRY_BIN").context("REGISTRY_BIN is not set: `scripts/registry`")?;
+    existing(path.into(), "REGISTRY_BIN names no file")
+}
+
+/// crane, which talks to a registry: `CRANE`.
+pub fn crane() -> Result<PathBuf> {
+    let path = env::var_os("CRANE").context("CRANE is not set: `scripts/go-tool crane`")?;
+    existing(path.into(), "CRANE names no file")
+}
+
+/// The folder with images as OCI layouts: what `just images` left.
+pub fn images() -> Result<PathBuf> {
+    Ok(target_folder()?.join("images"))
+}
+
 /// libfaketime, which steps the clock of the programs that it is loaded into: `LIBFAKETIME`.
 pub fn faketime() -> Result<PathBuf> {
     let path = env::var_os("LIBFAKETIME").context("LIBFAKETIME is not set: `scripts/faketime`")?;

@@ -28,6 +28,7 @@ mod kinds_come_later;
 mod listener_hostnames;
 mod long_names;
 mod many_at_once;
+mod module_image;
 mod moving_from_the_add_on;
 mod never_ready;
 mod one_scaled_object;
