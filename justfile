@@ -44,7 +44,7 @@ e2e *args: programs wasm wasm-that-dies envoy
 e2e-kube *args: kube-tools kube-programs (images 'filter') envoy
     KUBEBUILDER_ASSETS=$(scripts/kubernetes) KEDA_BIN_DIR=$(scripts/keda) KEDA_MANIFESTS=$(scripts/keda --manifests) \
         GATEWAY_API_CRDS=$(scripts/gateway-api) ENVOY_BIN=$(scripts/envoy) \
-        CRANE=$(scripts/go-tool crane) REGISTRY_BIN=$(scripts/registry) \
+        HELM=$(scripts/go-tool helm) CRANE=$(scripts/go-tool crane) REGISTRY_BIN=$(scripts/registry) \
         scripts/in-namespace cargo test {{ kube }} --offline "$@"
 
 # A fuzz target (or `all`) for so many seconds; `--keep` puts inputs of a new kind into its corpus
@@ -54,7 +54,7 @@ fuzz target='all' seconds='60' *args:
 
 # Everything that must hold before a commit, but for the tests
 [group('check')]
-check: fmt-check lint doc generated check-docs check-monitoring check-deps bans
+check: fmt-check lint doc generated check-docs check-chart check-monitoring check-deps bans
 
 # Clippy with warnings as errors, for this machine and for wasm
 [group('check')]
@@ -130,6 +130,7 @@ kube-tools:
     @scripts/keda
     @scripts/keda --manifests
     @scripts/gateway-api
+    @scripts/go-tool helm
     @scripts/go-tool crane
     @scripts/registry
 
@@ -172,6 +173,10 @@ generated:
 [private]
 check-docs:
     scripts/check-docs
+
+[private]
+check-chart:
+    scripts/check-chart
 
 [private]
 check-monitoring:

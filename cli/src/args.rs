@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 /// Helps with Wakegate, which scales HTTP workloads to zero inside of Envoy.
 ///
-/// It reads and prints. Nothing is ever written to a cluster.
+/// It reads and prints; only `uninstall` writes to a cluster.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "wakegate", version)]
 pub struct Args {
@@ -29,6 +29,50 @@ pub enum Command {
     /// Exit status: 0 nothing to do, or notes alone; 1 changes; 2 problems; 3 not everything could be read; 64 a command
     /// line that is not understood.
     Migrate(MigrateArgs),
+
+    /// Take away what Wakegate wrote into a cluster, while KEDA runs: the chart does this before it is uninstalled.
+    ///
+    /// The control plane is stopped first. Each workload that Wakegate scaled is brought back to the replicas of before,
+    /// or to one; then its ScaledObject goes, and last the Lease and the Secrets of the own authority. What somebody
+    /// else wrote stays. It may be run again.
+    ///
+    /// Exit status: 0 all is gone and no workload is at zero; 1 a workload is still at zero; 3 not everything could be
+    /// taken away; 64 a command line that is not understood.
+    Uninstall(UninstallArgs),
+}
+
+/// What `uninstall` is told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct UninstallArgs {
+    /// The context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+
+    /// The namespace of Wakegate
+    #[arg(short, long, value_name = "NS", default_value = "wakegate")]
+    pub namespace: String,
+
+    /// A Secret of the own authority in another namespace; may be given again
+    #[arg(long, value_name = "NS/NAME", value_parser = namespaced)]
+    pub secret: Vec<(String, String)>,
+
+    /// How long workloads are waited for
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 120,
+        value_parser = clap::value_parser!(u64).range(1..=3600)
+    )]
+    pub timeout_secs: u64,
+}
+
+fn namespaced(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => Err("NAMESPACE/NAME is wanted".to_owned()),
+    }
 }
 
 /// What `migrate` is told.
@@ -99,5 +143,12 @@ mod tests {
         assert!(!parse("wakegate migrate -f a.yaml -n shop"));
         assert!(!parse("wakegate migrate -f a.yaml --context prod"));
         assert!(!parse("wakegate"));
+    }
+
+    #[test]
+    fn a_secret_has_a_namespace() {
+        let parse = |line: &str| Args::try_parse_from(line.split(' ')).is_ok();
+        assert!(parse("wakegate uninstall --secret keda/wakegate-keda-tls"));
+        assert!(!parse("wakegate uninstall --secret wakegate-keda-tls"));
     }
 }

@@ -1,4 +1,4 @@
-//! What a user asks at a shell. It reads, prints and exits: nothing is ever written to a cluster.
+//! What a user asks at a shell. It reads, prints and exits; `uninstall` alone writes to a cluster.
 //!
 //! ```text
 //! files ──┐
@@ -6,14 +6,16 @@
 //! ```
 
 mod args;
+mod cluster;
 pub mod migrate;
+mod uninstall;
 
 use std::{
     io::{self, Write as _},
     process::ExitCode,
 };
 
-pub use self::args::{Args, Command, MigrateArgs, Output};
+pub use self::args::{Args, Command, MigrateArgs, Output, UninstallArgs};
 
 /// The exit status where nothing could be read, or not everything.
 pub const UNREAD: u8 = 3;
@@ -27,6 +29,7 @@ pub async fn run(args: Args) -> ExitCode {
     let Args { command } = args;
     let result = match command {
         Command::Migrate(args) => migrate::run(&args).await,
+        Command::Uninstall(args) => uninstall::run(&args).await,
     };
     let told = result.and_then(|(text, status)| {
         let mut out = io::stdout().lock();

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use clap::Parser as _;
 use serde_json::Value;
 use wakegate_cli::{
-    Args, Command,
+    MigrateArgs,
     migrate::{self, report::Report, rules::GROUPS},
 };
 
@@ -26,10 +26,16 @@ const FIXTURES: [(&str, u8); 8] = [
 /// For what the reading of objects learns to say one day.
 const NOT_TO_BE_HAD: [&str; 1] = ["not-in-force"];
 
+/// The command line after `wakegate`.
+#[derive(clap::Parser)]
+struct Line {
+    #[command(flatten)]
+    args: MigrateArgs,
+}
+
 async fn report_of(fixture: &str) -> Report {
     let dir = format!("tests/fixtures/{fixture}");
-    let line = ["wakegate", "migrate", "-f", &dir];
-    let Command::Migrate(args) = Args::parse_from(line).command;
+    let Line { args } = Line::parse_from(["migrate", "-f", &dir]);
     migrate::read(&args).await.unwrap()
 }
 

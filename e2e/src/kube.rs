@@ -3,6 +3,7 @@
 
 mod cluster;
 mod front;
+mod helm;
 mod namespace;
 mod node;
 pub mod objects;
@@ -12,6 +13,7 @@ mod wakegate;
 mod watched;
 
 pub use cluster::{Cluster, ClusterOptions, Program};
+pub use helm::{CHART, Helm};
 pub use namespace::Namespace;
 pub use node::{Node, NodeConfig};
 pub use proxy::Host;

@@ -56,6 +56,12 @@ pub fn crane() -> Result<PathBuf> {
     existing(path.into(), "CRANE names no file")
 }
 
+/// helm, which installs charts: `HELM`.
+pub fn helm() -> Result<PathBuf> {
+    let path = env::var_os("HELM").context("HELM is not set: `scripts/go-tool helm`")?;
+    existing(path.into(), "HELM names no file")
+}
+
 /// The folder with images as OCI layouts: what `just images` left.
 pub fn images() -> Result<PathBuf> {
     Ok(target_folder()?.join("images"))

@@ -79,6 +79,7 @@ async fn a_cluster_without_optional_kinds_gets_them_later() -> Result<()> {
         gateway_api: false,
         http_add_on: false,
         node: false,
+        wakegate: true,
     };
     let cluster = Cluster::start(without).await?;
     let get = ["get", "httproutes", "--all-namespaces", "--output=name"];

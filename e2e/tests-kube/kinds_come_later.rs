@@ -26,6 +26,7 @@ async fn what_a_cluster_gets_later_is_taken_up() -> Result<()> {
         gateway_api: false,
         http_add_on: false,
         node: true,
+        wakegate: true,
     };
     let cluster = Cluster::start(without).await?;
     // It returns when the control plane is ready.

@@ -9,6 +9,8 @@ mod add_on_replicas;
 mod add_on_schema;
 mod add_on_status;
 mod annotated;
+mod chart;
+mod chart_objects;
 mod clusters_side_by_side;
 mod control_planes;
 mod cycle;

@@ -47,6 +47,8 @@ pub struct ClusterOptions {
     pub http_add_on: bool,
     /// A node, on which pods run; without, they stay pending.
     pub node: bool,
+    /// What Wakegate's daemons need of a cluster before they start.
+    pub wakegate: bool,
 }
 
 impl Default for ClusterOptions {
@@ -56,6 +58,7 @@ impl Default for ClusterOptions {
             gateway_api: true,
             http_add_on: true,
             node: true,
+            wakegate: true,
         }
     }
 }

@@ -4,16 +4,22 @@
 mod addresses;
 mod container;
 mod environment;
+mod image;
+mod launch;
+mod names;
 mod pod;
 mod pods;
 mod probe;
 mod proxy;
 mod registration;
+mod root;
 mod scheduler;
 mod status;
+mod volumes;
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +31,7 @@ use kube::runtime::watcher;
 use tokio::time;
 
 use self::addresses::Addresses;
+use self::names::Names;
 use self::registration::register;
 use crate::background::Background;
 
@@ -39,8 +46,12 @@ pub struct NodeConfig {
     pub name: String,
     /// The first three bytes of its pods' addresses.
     pub pod_subnet: [u8; 3],
-    /// Where containers' logs go.
+    /// Where containers' logs and volumes go.
     pub folder: PathBuf,
+    /// The file that says which addresses Services have, in place of DNS.
+    pub hosts: PathBuf,
+    /// Where pods find the API server.
+    pub api_server: SocketAddr,
 }
 
 /// A node that runs pods until it is dropped; their processes end with it.
@@ -55,6 +66,8 @@ struct Shared {
     name: String,
     addresses: Arc<Addresses>,
     folder: PathBuf,
+    hosts: PathBuf,
+    api_server: SocketAddr,
 }
 
 impl Debug for NodeConfig {
@@ -73,19 +86,24 @@ impl Node {
             name,
             pod_subnet,
             folder,
+            hosts,
+            api_server,
         } = config;
         std::fs::create_dir_all(&folder)?;
+        let names = Names::new(hosts.clone());
         let shared = Arc::new(Shared {
             client,
             name,
             addresses: Arc::new(Addresses::new(pod_subnet)),
             folder,
+            hosts,
+            api_server,
         });
         register(&shared).await?;
         let loops = vec![
             Background::start(registration::renew(Arc::clone(&shared))),
             Background::start(pods::run(Arc::clone(&shared))),
-            Background::start(proxy::run(shared.client.clone())),
+            Background::start(proxy::run(shared.client.clone(), names)),
         ];
         Ok(Self { _loops: loops })
     }

@@ -56,6 +56,7 @@ impl Planes {
             gateway_api: false,
             http_add_on: false,
             node: false,
+            wakegate: true,
         })
         .await?;
         cluster.apply(NAMESPACES).await?;

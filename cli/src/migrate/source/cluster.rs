@@ -1,28 +1,20 @@
 //! A cluster, by the kubeconfig. It is only asked for lists.
 
-use std::{
-    fmt,
-    io::{self, Write as _},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use kube::{
-    Api, Client, Config,
+    Api, Client,
     api::{ApiResource, DynamicObject, ListParams},
-    config::KubeConfigOptions,
 };
 use tokio::time::{Instant, Interval, interval_at};
 use wakegate_api::http_add_on::{RESPONSE_BODY_LABEL, YES};
 
 use super::Unread;
-use crate::migrate::objects::{Kind, Objects};
-
-/// An API server that does not take a connection in this time is away.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-
-/// How long an answer may be silent.
-const READ_LIMIT: Duration = Duration::from_mins(1);
+use crate::{
+    cluster::{connect, say},
+    migrate::objects::{Kind, Objects},
+};
 
 /// Objects of one page of a list.
 const PAGE: u32 = 500;
@@ -78,29 +70,6 @@ pub(crate) async fn read(
         }
     }
     Ok((objects, unread))
-}
-
-async fn connect(context: Option<&str>) -> anyhow::Result<Client> {
-    let mut config = match context {
-        Some(context) => {
-            let options = KubeConfigOptions {
-                context: Some(context.to_owned()),
-                ..KubeConfigOptions::default()
-            };
-            let config = Config::from_kubeconfig(&options).await;
-            config.with_context(|| format!("read the context {context} of the kubeconfig"))?
-        }
-        // The error has its causes in its text already.
-        None => Config::infer().await.map_err(|error| {
-            anyhow!("find a cluster: set KUBECONFIG, or read files with -f PATH: {error}")
-        })?,
-    };
-    config.connect_timeout = Some(CONNECT_LIMIT);
-    config.read_timeout = Some(READ_LIMIT);
-    let user_agent = concat!("wakegate/", env!("CARGO_PKG_VERSION"));
-    let header = ("user-agent".parse()?, user_agent.parse()?);
-    config.headers.push(header);
-    Client::try_from(config).context("set up the client of the API server")
 }
 
 /// Tries the versions in turn. A kind that the server has in none of them has no objects.
@@ -178,8 +147,7 @@ impl Waiting {
                         0 => String::new(),
                         n => format!(", {n} so far"),
                     };
-                    // A report does not depend on whether anybody sees this.
-                    drop(writeln!(io::stderr(), "wakegate: waiting for {wanted}{so_far}"));
+                    say(&format!("waiting for {wanted}{so_far}"));
                 }
             }
         }

@@ -33,7 +33,10 @@ pub(super) async fn start(
             if options.http_add_on {
                 objects::apply_http_add_on(kubectl).await?;
             }
-            objects::apply_wakegate(kubectl).await
+            if options.wakegate {
+                objects::apply_wakegate(kubectl).await?;
+            }
+            anyhow::Ok(())
         },
         async {
             if options.keda {
@@ -48,7 +51,9 @@ pub(super) async fn start(
     }
     let keda = async {
         if options.keda {
-            objects::apply_wakegate_for_keda(kubectl).await?;
+            if options.wakegate {
+                objects::apply_wakegate_for_keda(kubectl).await?;
+            }
             start_keda(running).await?;
         }
         Ok(())
@@ -62,8 +67,10 @@ pub(super) async fn start(
             name: "node".to_owned(),
             pod_subnet: running.layout.pod_subnet(),
             folder: running.layout.pods(),
+            hosts: running.layout.hosts(),
+            api_server: running.layout.api_server(),
         };
-        Node::start(config).await.map(Some)
+        Box::pin(Node::start(config)).await.map(Some)
     };
     let ((), (), node) = try_join!(running.start_ready(Program::ControllerManager), keda, node)?;
     Ok(node)

@@ -1,6 +1,6 @@
 //! Where everything of one cluster is: folder, ports, address ranges, credentials.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -76,6 +76,8 @@ impl Layout {
         };
         super::authority::write(&layout.certificates())?;
         layout.write_credentials()?;
+        std::fs::write(layout.hosts(), "127.0.0.1 localhost\n")
+            .context("write the file of hosts")?;
         Ok(layout)
     }
 
@@ -107,7 +109,17 @@ impl Layout {
         self.folder.join("tokens.csv")
     }
 
-    /// Where the node keeps what containers print.
+    /// What Services are called, in place of DNS.
+    pub(super) fn hosts(&self) -> PathBuf {
+        self.folder.join("hosts")
+    }
+
+    /// Where everything inside of the cluster finds the API server.
+    pub(super) fn api_server(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports.api_server))
+    }
+
+    /// Where the node keeps what containers print, and their volumes.
     pub(super) fn pods(&self) -> PathBuf {
         self.folder.join("pods")
     }

@@ -59,7 +59,22 @@ impl Program {
         in_folder(variable, self.name())
     }
 
-    pub(super) fn args(self, layout: &Layout) -> Vec<String> {
+    /// The program with its arguments.
+    pub(super) fn command(self, layout: &Layout) -> Result<Vec<OsString>> {
+        let mut command = Vec::new();
+        // It calls scalers by the names of Services, which a pod would ask DNS for.
+        if self == Self::KedaOperator {
+            command
+                .extend(["/usr/bin/unshare", "--mount", "--propagation=private"].map(Into::into));
+            command.extend(["sh", "-euc", WITH_HOSTS, "sh"].map(Into::into));
+            command.push(layout.hosts().into());
+        }
+        command.push(self.path()?.into());
+        command.extend(self.args(layout).into_iter().map(Into::into));
+        Ok(command)
+    }
+
+    fn args(self, layout: &Layout) -> Vec<String> {
         match self {
             Self::Etcd => etcd(layout),
             Self::ApiServer => api_server(layout),
@@ -83,6 +98,9 @@ impl Program {
         }
     }
 }
+
+/// Runs a program that has another file of hosts.
+const WITH_HOSTS: &str = r#"mount --bind "$1" /etc/hosts; shift; exec "$@""#;
 
 /// Names the folder with etcd, kube-apiserver, kube-controller-manager and kubectl.
 const KUBERNETES: &str = "KUBEBUILDER_ASSETS";

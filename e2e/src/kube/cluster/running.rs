@@ -53,9 +53,10 @@ impl Running {
             program.name()
         );
         let log = self.layout.log(program.name());
-        let args = program.args(&self.layout);
+        let command = program.command(&self.layout)?;
         let environment = program.environment(&self.layout);
-        let process = Process::start_with(&program.path()?, args, environment, &log)?;
+        let (path, args) = command.split_first().context("a command has a program")?;
+        let process = Process::start_with(Path::new(path), args, environment, &log)?;
         processes.insert(program, process);
         Ok(())
     }

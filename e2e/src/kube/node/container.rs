@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +10,21 @@ use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::{Container, Pod};
 use k8s_openapi::jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use super::environment::Environment;
+use super::image::Image;
 use super::probe::Probe;
-use crate::programs;
-
-/// The one image that there is.
-const IMAGE: &str = "wakegate/sample-app";
+use super::volumes::Volumes;
+use super::{Shared, launch};
 
 /// A real kubelet waits 10 s before the first restart and 5 min before the last.
 const FIRST_RESTART: Duration = Duration::from_secs(1);
 const LAST_RESTART: Duration = Duration::from_secs(10);
+
+/// While a Secret that is mounted is not there.
+const VOLUMES_PAUSE: Duration = Duration::from_millis(500);
 
 /// How a container is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -66,7 +66,7 @@ pub(super) struct Run {
     pub(super) pod: Arc<Pod>,
     pub(super) spec: Container,
     pub(super) address: Ipv4Addr,
-    pub(super) folder: PathBuf,
+    pub(super) shared: Arc<Shared>,
     /// Between SIGTERM and SIGKILL.
     pub(super) grace: Duration,
     pub(super) stop: CancellationToken,
@@ -74,22 +74,24 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Runs it until it is told to stop.
+    /// Runs it until it is told to stop, or has ended as its pod wants.
     pub(super) async fn run(self) {
-        let image = self.spec.image.clone().unwrap_or_default();
-        if image.split(':').next() != Some(IMAGE) {
-            return self.refuse(&image).await;
-        }
+        let reference = self.spec.image.clone().unwrap_or_default();
+        let image = match Image::find(&reference) {
+            None => return self.refuse(&reference).await,
+            Some(Err(error)) => return self.fail("ErrImagePull", &error).await,
+            Some(Ok(image)) => image,
+        };
+        let volumes = self.stop.run_until_cancelled(self.volumes(&image));
+        let Some(volumes) = volumes.await else {
+            return;
+        };
         let (mut state, mut pause) = (State::default(), FIRST_RESTART);
         loop {
             let started = Timestamp::now();
-            let mut child = match self.start() {
+            let mut child = match self.start(&image, volumes.as_ref()) {
                 Ok(child) => child,
-                Err(error) => {
-                    state.phase = Phase::Waiting("CreateContainerError", format!("{error:#}"));
-                    (self.tell)(state);
-                    return self.stop.cancelled().await;
-                }
+                Err(error) => return self.fail("CreateContainerError", &error).await,
             };
             state.phase = Phase::Running(started);
             let status = self.live(&mut child, &mut state).await;
@@ -99,7 +101,7 @@ impl Run {
                 finished: Timestamp::now(),
             };
             state.is_ready = false;
-            if self.stop.is_cancelled() {
+            if self.stop.is_cancelled() || !self.restarts(&ended) {
                 state.phase = Phase::Ended(ended);
                 return (self.tell)(state);
             }
@@ -114,6 +116,39 @@ impl Run {
             }
             pause = (pause * 2).min(LAST_RESTART);
         }
+    }
+
+    /// The pod's volumes, once all that they are made of is there.
+    async fn volumes(&self, image: &Image) -> Option<Volumes> {
+        if !image.has_root {
+            return None;
+        }
+        loop {
+            match Volumes::new(&self.shared, &self.pod, &self.spec.name).await {
+                Ok(volumes) => return Some(volumes),
+                Err(error) => tracing::debug!(%error, "node: a pod waits for its volumes"),
+            }
+            time::sleep(VOLUMES_PAUSE).await;
+        }
+    }
+
+    /// Whether it is started again after such an end.
+    fn restarts(&self, ended: &Ended) -> bool {
+        let spec = self.pod.spec.as_ref();
+        match spec.and_then(|spec| spec.restart_policy.as_deref()) {
+            Some("Never") => false,
+            Some("OnFailure") => ended.exit_code != 0,
+            _ => true,
+        }
+    }
+
+    /// What cannot be started, until it is told to stop.
+    async fn fail(&self, reason: &'static str, error: &anyhow::Error) {
+        (self.tell)(State {
+            phase: Phase::Waiting(reason, format!("{error:#}")),
+            ..State::default()
+        });
+        self.stop.cancelled().await;
     }
 
     /// One life, with its readiness, until it ends by itself or has been ended.
@@ -175,8 +210,19 @@ impl Run {
         self.stop.cancelled().await;
     }
 
-    fn start(&self) -> Result<Child> {
-        let environment = Environment::of(&self.pod, &self.spec, self.address);
+    fn start(&self, image: &Image, volumes: Option<&Volumes>) -> Result<Child> {
+        let log = self.log()?;
+        let mut command = launch::command(self, image, volumes)?;
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().context("share a container's log")?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .context("start a container's process")
+    }
+
+    fn log(&self) -> Result<File> {
         let meta = &self.pod.metadata;
         let name = |name: &Option<String>| name.clone().unwrap_or_default();
         let log = format!(
@@ -185,22 +231,8 @@ impl Run {
             name(&meta.name),
             self.spec.name
         );
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.join(log))
-            .context("open a container's log")?;
-        let commands = self.spec.command.iter().flatten().skip(1);
-        let arguments = self.spec.args.iter().flatten();
-        let arguments = commands.chain(arguments);
-        Command::new(programs::ours("sample-app")?)
-            .args(arguments.map(|argument| environment.expand(argument)))
-            .envs(environment.variables())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().context("share a container's log")?)
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .context("start a container's process")
+        let path = self.shared.folder.join(log);
+        let log = File::options().create(true).append(true).open(path);
+        log.context("open a container's log")
     }
 }

@@ -1,7 +1,7 @@
 //! The variables of a container, and their places in its arguments.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Container, EnvVar, Pod};
 
@@ -14,10 +14,20 @@ const PORT: u16 = 8080;
 pub(super) struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// Those that the pod's spec gives, and the address that every pod finds as its own.
-    pub(super) fn of(pod: &Pod, container: &Container, address: Ipv4Addr) -> Self {
-        let listen = (LISTEN.to_owned(), format!("{address}:{PORT}"));
-        let mut environment = Self([listen].into());
+    /// Those that the pod's spec gives, and those that every pod finds: its address, and where the API server is.
+    pub(super) fn of(
+        pod: &Pod,
+        container: &Container,
+        address: Ipv4Addr,
+        api_server: SocketAddr,
+    ) -> Self {
+        let found = [
+            (LISTEN, format!("{address}:{PORT}")),
+            ("HOSTNAME", pod.metadata.name.clone().unwrap_or_default()),
+            ("KUBERNETES_SERVICE_HOST", api_server.ip().to_string()),
+            ("KUBERNETES_SERVICE_PORT", api_server.port().to_string()),
+        ];
+        let mut environment = Self(found.map(|(name, value)| (name.to_owned(), value)).into());
         for variable in container.env.iter().flatten() {
             if let Some(value) = environment.value(variable, pod, address) {
                 environment.0.insert(variable.name.clone(), value);
@@ -82,7 +92,9 @@ mod tests {
             { "name": "BOTH", "value": "$(NAME)@$(IP)" },
         ] });
         let container = serde_json::from_value(container).unwrap();
-        let environment = Environment::of(&pod, &container, Ipv4Addr::new(198, 18, 1, 2));
+        let api_server = SocketAddr::from(([127, 0, 0, 1], 6443));
+        let address = Ipv4Addr::new(198, 18, 1, 2);
+        let environment = Environment::of(&pod, &container, address, api_server);
         for (text, expanded) in [
             ("--listen=$(IP):80", "--listen=198.18.1.2:80"),
             ("$(BOTH)", "shop-1@198.18.1.2"),

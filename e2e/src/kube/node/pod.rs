@@ -49,7 +49,7 @@ async fn run_at(shared: &Arc<Shared>, pod: &Arc<Pod>, address: Ipv4Addr, told: &
             pod: Arc::clone(pod),
             spec: spec.clone(),
             address,
-            folder: shared.folder.clone(),
+            shared: Arc::clone(shared),
             grace: grace(pod),
             stop: stop.clone(),
             tell: Box::new(move |state| {

@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ::kube::Client;
 use ::kube::api::Api;
 use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 use kube::runtime::watcher::{self, Event, watcher};
 use parking_lot::Mutex;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use super::names::Names;
 use super::{addresses, next};
 use crate::background::Background;
 
@@ -46,8 +47,8 @@ struct Targets {
     turn: AtomicUsize,
 }
 
-/// Serves the addresses of all Services.
-pub(super) async fn run(client: Client) {
+/// Serves the addresses of all Services, and their names.
+pub(super) async fn run(client: Client, mut names: Names) {
     let services: Api<Service> = Api::all(client.clone());
     let slices: Api<EndpointSlice> = Api::all(client);
     let mut services = pin!(watcher(services, watcher::Config::default()));
@@ -59,6 +60,9 @@ pub(super) async fn run(client: Client) {
             Some(event) = next(&mut services) => fold(&mut seen.services, event),
             Some(event) = next(&mut slices) => fold(&mut seen.slices, event),
             else => return,
+        }
+        if let Err(error) = names.set(&seen.names()) {
+            tracing::warn!(%error, "node: names of Services stay as they were");
         }
         let wanted = seen.wanted();
         open.retain(|address, _| wanted.contains_key(address));
@@ -147,23 +151,57 @@ impl Seen {
         wanted
     }
 
-    fn ready(&self, (namespace, service): &Name, port: Option<&str>) -> Vec<SocketAddr> {
+    /// The addresses by which each Service is found.
+    fn names(&self) -> BTreeMap<Name, Vec<Ipv4Addr>> {
+        let names = self.services.iter().map(|(name, service)| {
+            let addresses = match cluster_ip(service) {
+                Some(address) => vec![address],
+                None => self.pods(name, service),
+            };
+            (name.clone(), addresses)
+        });
+        names.collect()
+    }
+
+    /// The pods of a headless Service that its name has.
+    fn pods(&self, name: &Name, service: &Service) -> Vec<Ipv4Addr> {
+        let spec = service.spec.as_ref();
+        let all = spec.and_then(|spec| spec.publish_not_ready_addresses) == Some(true);
+        let endpoints = self
+            .slices_of(name)
+            .flat_map(|slice| slice.endpoints.iter().flatten());
+        let named = endpoints.filter(|endpoint| all || is_ready(endpoint));
+        let addresses = named.flat_map(|endpoint| &endpoint.addresses);
+        let addresses: BTreeSet<_> = addresses.filter_map(|it| it.parse().ok()).collect();
+        addresses.into_iter().collect()
+    }
+
+    fn slices_of<'a>(&'a self, name: &'a Name) -> impl Iterator<Item = &'a EndpointSlice> {
+        let (namespace, service) = name;
         let slices = self.slices.iter();
-        let slices = slices.filter(|((of, _), slice)| of == namespace && is_of(slice, service));
-        let addresses = slices.flat_map(|(_, slice)| {
+        let slices =
+            slices.filter(move |((of, _), slice)| of == namespace && is_of(slice, service));
+        slices.map(|(_, slice)| slice)
+    }
+
+    fn ready(&self, name: &Name, port: Option<&str>) -> Vec<SocketAddr> {
+        let addresses = self.slices_of(name).flat_map(|slice| {
             let mut ports = slice.ports.iter().flatten();
             let named = |name: &str| port.unwrap_or_default() == name;
             let port = ports.find(|it| named(it.name.as_deref().unwrap_or_default()));
             let port = port.and_then(|port| u16::try_from(port.port?).ok());
-            let ready = slice.endpoints.iter().flatten().filter(|endpoint| {
-                let conditions = endpoint.conditions.as_ref();
-                conditions.and_then(|it| it.ready).unwrap_or(true)
-            });
+            let endpoints = slice.endpoints.iter().flatten();
+            let ready = endpoints.filter(|endpoint| is_ready(endpoint));
             let hosts = ready.flat_map(|endpoint| &endpoint.addresses);
             hosts.filter_map(move |host| Some(SocketAddr::new(host.parse().ok()?, port?)))
         });
         addresses.collect()
     }
+}
+
+fn is_ready(endpoint: &Endpoint) -> bool {
+    let conditions = endpoint.conditions.as_ref();
+    conditions.and_then(|it| it.ready).unwrap_or(true)
 }
 
 fn is_of(slice: &EndpointSlice, service: &str) -> bool {

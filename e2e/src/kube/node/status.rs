@@ -13,6 +13,8 @@ use super::container::{Ended, Phase, State};
 #[derive(Debug)]
 pub(super) struct Status {
     containers: Vec<Container>,
+    /// Whether whatever ends is started again.
+    restarts: bool,
     address: Ipv4Addr,
     started: Timestamp,
     /// Conditions: whether they are so, and since when.
@@ -23,7 +25,10 @@ pub(super) struct Status {
 impl Status {
     pub(super) fn new(pod: &Pod, address: Ipv4Addr) -> Self {
         let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+        let spec = pod.spec.as_ref();
+        let policy = spec.and_then(|spec| spec.restart_policy.as_deref());
         Self {
+            restarts: !matches!(policy, Some("Never" | "OnFailure")),
             containers: containers.cloned().collect(),
             address,
             started: Timestamp::now(),
@@ -56,6 +61,15 @@ impl Status {
         Some(self.value(states))
     }
 
+    /// Whether all went well, of a pod whose containers have ended and are not started again.
+    fn ended(&self, states: &[State]) -> Option<bool> {
+        let mut ends = states.iter().map(|state| match &state.phase {
+            Phase::Ended(ended) if !self.restarts => Some(ended.exit_code == 0),
+            Phase::Ended(_) | Phase::Waiting(..) | Phase::Running(_) => None,
+        });
+        ends.try_fold(true, |all, end| end.map(|end| all && end))
+    }
+
     fn value(&self, states: &[State]) -> Value {
         let conditions = self.conditions.iter().map(|(name, (is_so, since))| {
             let reason = (!is_so).then_some("ContainersNotReady");
@@ -68,10 +82,11 @@ impl Status {
         });
         let has_run =
             |state: &State| !matches!(state.phase, Phase::Waiting(..)) || state.last.is_some();
-        let phase = if states.iter().all(has_run) {
-            "Running"
-        } else {
-            "Pending"
+        let phase = match self.ended(states) {
+            Some(true) => "Succeeded",
+            Some(false) => "Failed",
+            None if states.iter().all(has_run) => "Running",
+            None => "Pending",
         };
         let containers = self.containers.iter().zip(states);
         json!({

@@ -42,6 +42,7 @@ pub(crate) async fn measure(args: &Args) -> Result<Vec<Line>> {
         gateway_api: true,
         http_add_on: false,
         node: false,
+        wakegate: true,
     };
     let cluster = Cluster::start(options).await?;
     cluster.install_keda_crds().await?;
