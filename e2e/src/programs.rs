@@ -56,6 +56,13 @@ pub fn crane() -> Result<PathBuf> {
     existing(path.into(), "CRANE names no file")
 }
 
+/// Envoy Gateway: `ENVOY_GATEWAY`.
+pub fn envoy_gateway() -> Result<PathBuf> {
+    let path = env::var_os("ENVOY_GATEWAY");
+    let path = path.context("ENVOY_GATEWAY is not set: `scripts/go-tool envoy-gateway`")?;
+    existing(path.into(), "ENVOY_GATEWAY names no file")
+}
+
 /// helm, which installs charts: `HELM`.
 pub fn helm() -> Result<PathBuf> {
     let path = env::var_os("HELM").context("HELM is not set: `scripts/go-tool helm`")?;

@@ -7,9 +7,11 @@ mod environment;
 mod image;
 mod launch;
 mod names;
+mod network;
 mod pod;
 mod pods;
 mod probe;
+mod probes;
 mod proxy;
 mod registration;
 mod root;
@@ -19,7 +21,6 @@ mod volumes;
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +52,7 @@ pub struct NodeConfig {
     /// The file that says which addresses Services have, in place of DNS.
     pub hosts: PathBuf,
     /// Where pods find the API server.
-    pub api_server: SocketAddr,
+    pub api_server: (&'static str, u16),
 }
 
 /// A node that runs pods until it is dropped; their processes end with it.
@@ -67,7 +68,7 @@ struct Shared {
     addresses: Arc<Addresses>,
     folder: PathBuf,
     hosts: PathBuf,
-    api_server: SocketAddr,
+    api_server: (&'static str, u16),
 }
 
 impl Debug for NodeConfig {

@@ -1,6 +1,6 @@
 //! Where everything of one cluster is: folder, ports, address ranges, credentials.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -115,8 +115,8 @@ impl Layout {
     }
 
     /// Where everything inside of the cluster finds the API server.
-    pub(super) fn api_server(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.ports.api_server))
+    pub(super) fn api_server(&self) -> (&'static str, u16) {
+        (ADVERTISED, self.ports.api_server)
     }
 
     /// Where the node keeps what containers print, and their volumes.

@@ -1,4 +1,4 @@
-//! Addresses of pods, and those on the loopback device.
+//! Addresses of pods and Services, and those on the loopback device.
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
@@ -22,19 +22,15 @@ impl Addresses {
         }
     }
 
-    /// One for a pod, on the device.
-    pub(super) async fn take(&self) -> Result<Ipv4Addr> {
+    /// One for a pod.
+    pub(super) fn take(&self) -> Result<Ipv4Addr> {
         let address = self.free.lock().pop_front();
-        let address = address.context("no address is left for a pod")?;
-        put(address).await?;
-        Ok(address)
+        address.context("no address is left for a pod")
     }
 
     /// The pod that had it has ended.
-    pub(super) async fn give_back(&self, address: Ipv4Addr) {
-        if remove(address).await.is_ok() {
-            self.free.lock().push_back(address);
-        }
+    pub(super) fn give_back(&self, address: Ipv4Addr) {
+        self.free.lock().push_back(address);
     }
 }
 

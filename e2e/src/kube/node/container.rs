@@ -15,7 +15,8 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::image::Image;
-use super::probe::Probe;
+use super::network::Network;
+use super::probes::{Event, Probes};
 use super::volumes::Volumes;
 use super::{Shared, launch};
 
@@ -67,6 +68,8 @@ pub(super) struct Run {
     pub(super) spec: Container,
     pub(super) address: Ipv4Addr,
     pub(super) shared: Arc<Shared>,
+    /// The pod's, if it has one of its own.
+    pub(super) network: Option<Arc<Network>>,
     /// Between SIGTERM and SIGKILL.
     pub(super) grace: Duration,
     pub(super) stop: CancellationToken,
@@ -153,22 +156,19 @@ impl Run {
 
     /// One life, with its readiness, until it ends by itself or has been ended.
     async fn live(&self, child: &mut Child, state: &mut State) -> Option<ExitStatus> {
-        let mut probe = Probe::of(&self.spec, self.address);
-        state.is_ready = probe.is_none();
+        let mut probes = Probes::of(&self.spec, self.address);
+        state.is_ready = probes.is_ready();
         (self.tell)(state.clone());
         loop {
-            let change = async {
-                match &mut probe {
-                    Some(probe) => probe.change().await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 status = child.wait() => return status.ok(),
                 () = self.stop.cancelled() => return self.end(child).await,
-                is_ready = change => {
-                    state.is_ready = is_ready;
-                    (self.tell)(state.clone());
+                event = probes.next() => match event {
+                    Event::Dead => return self.end(child).await,
+                    Event::Ready(is_ready) => {
+                        state.is_ready = is_ready;
+                        (self.tell)(state.clone());
+                    }
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The variables of a container, and their places in its arguments.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 use k8s_openapi::api::core::v1::{Container, EnvVar, Pod};
 
@@ -19,13 +19,13 @@ impl Environment {
         pod: &Pod,
         container: &Container,
         address: Ipv4Addr,
-        api_server: SocketAddr,
+        (host, port): (&str, u16),
     ) -> Self {
         let found = [
             (LISTEN, format!("{address}:{PORT}")),
             ("HOSTNAME", pod.metadata.name.clone().unwrap_or_default()),
-            ("KUBERNETES_SERVICE_HOST", api_server.ip().to_string()),
-            ("KUBERNETES_SERVICE_PORT", api_server.port().to_string()),
+            ("KUBERNETES_SERVICE_HOST", host.to_owned()),
+            ("KUBERNETES_SERVICE_PORT", port.to_string()),
         ];
         let mut environment = Self(found.map(|(name, value)| (name.to_owned(), value)).into());
         for variable in container.env.iter().flatten() {
@@ -92,9 +92,8 @@ mod tests {
             { "name": "BOTH", "value": "$(NAME)@$(IP)" },
         ] });
         let container = serde_json::from_value(container).unwrap();
-        let api_server = SocketAddr::from(([127, 0, 0, 1], 6443));
         let address = Ipv4Addr::new(198, 18, 1, 2);
-        let environment = Environment::of(&pod, &container, address, api_server);
+        let environment = Environment::of(&pod, &container, address, ("10.0.0.1", 443));
         for (text, expanded) in [
             ("--listen=$(IP):80", "--listen=198.18.1.2:80"),
             ("$(BOTH)", "shop-1@198.18.1.2"),

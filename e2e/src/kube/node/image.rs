@@ -29,6 +29,11 @@ impl Image {
                 files: vec![("/usr/local/bin/envoy", envoy)],
                 has_root: true,
             }),
+            "envoyproxy/gateway" => programs::envoy_gateway().map(|gateway| Self {
+                entrypoint: "/usr/local/bin/envoy-gateway",
+                files: vec![("/usr/local/bin/envoy-gateway", gateway)],
+                has_root: true,
+            }),
             _ => return None,
         };
         Some(image)

@@ -35,7 +35,8 @@ pub(super) fn command(run: &Run, image: &Image, volumes: Option<&Volumes>) -> Re
             .map(|(place, file)| (file.as_path(), *place));
         let hosts: (&Path, _) = (&run.shared.hosts, "/etc/hosts");
         let root = Root::new(&run.pod, spec, files.chain(mounts).chain([hosts]));
-        let mut command = root.command(&volumes.root()?, program);
+        let enter = run.network.as_ref().map(|network| network.enter());
+        let mut command = root.command(enter.transpose()?, &volumes.root()?, program);
         command.env_clear().env("PATH", PATH);
         command
     } else {

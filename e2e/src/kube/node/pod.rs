@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::api::{Api, DeleteParams, Patch, PatchParams};
+use anyhow::Result;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 use tokio::sync::watch;
@@ -13,8 +14,10 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::container::{self, State};
+use super::image::Image;
+use super::network::Network;
 use super::status::Status;
-use super::{PAUSE, Shared, insist};
+use super::{PAUSE, Shared, addresses, insist};
 
 /// What a pod gets to end when it does not say.
 const GRACE: Duration = Duration::from_secs(30);
@@ -26,18 +29,54 @@ pub(super) async fn run(shared: Arc<Shared>, mut told: Told) {
     let Some(pod) = told.borrow_and_update().clone() else {
         return;
     };
-    let address = loop {
-        match shared.addresses.take().await {
-            Ok(address) => break address,
+    let (address, place) = loop {
+        match place(&shared, &pod).await {
+            Ok(placed) => break placed,
             Err(error) => tracing::warn!(%error, "node: no address for a pod"),
         }
         time::sleep(PAUSE).await;
     };
-    run_at(&shared, &pod, address, &mut told).await;
-    shared.addresses.give_back(address).await;
+    let network = match &place {
+        Place::Here => None,
+        Place::Own(network) => Some(Arc::clone(network)),
+    };
+    run_at(&shared, &pod, (address, network), &mut told).await;
+    let is_gone = match place {
+        Place::Here => addresses::remove(address).await.is_ok(),
+        Place::Own(_) => true,
+    };
+    if is_gone {
+        shared.addresses.give_back(address);
+    }
 }
 
-async fn run_at(shared: &Arc<Shared>, pod: &Arc<Pod>, address: Ipv4Addr, told: &mut Told) {
+/// Where a pod's address is.
+enum Place {
+    /// On the loopback device, beside others.
+    Here,
+    Own(Arc<Network>),
+}
+
+/// Gives a pod its address: in a network of its own, where its programs have a file system of their own.
+async fn place(shared: &Shared, pod: &Pod) -> Result<(Ipv4Addr, Place)> {
+    let specs = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let mut images = specs.filter_map(|spec| Image::find(spec.image.as_deref()?)?.ok());
+    let address = shared.addresses.take()?;
+    let place = if images.any(|image| image.has_root) {
+        Place::Own(Arc::new(Network::new(address).await?))
+    } else {
+        addresses::put(address).await?;
+        Place::Here
+    };
+    Ok((address, place))
+}
+
+async fn run_at(
+    shared: &Arc<Shared>,
+    pod: &Arc<Pod>,
+    (address, network): (Ipv4Addr, Option<Arc<Network>>),
+    told: &mut Told,
+) {
     let stop = CancellationToken::new();
     let mut containers = JoinSet::new();
     let (tell, mut states) = watch::channel(Vec::new());
@@ -50,6 +89,7 @@ async fn run_at(shared: &Arc<Shared>, pod: &Arc<Pod>, address: Ipv4Addr, told: &
             spec: spec.clone(),
             address,
             shared: Arc::clone(shared),
+            network: network.clone(),
             grace: grace(pod),
             stop: stop.clone(),
             tell: Box::new(move |state| {

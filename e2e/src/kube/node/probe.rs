@@ -1,4 +1,4 @@
-//! Readiness: asks the process as a kubelet does.
+//! Asks the process of a container how it is, as a kubelet does.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -17,7 +17,7 @@ const KUBELET: HeaderValue = HeaderValue::from_static("kube-probe/1.36");
 /// A process that has just begun to listen is found soon: a real kubelet would come back after a period.
 const EAGER_PERIOD: Duration = Duration::from_millis(50);
 
-/// Whether a container is ready, as it turns out.
+/// Whether a container is well, in one way, as it turns out.
 #[derive(Debug)]
 pub(super) struct Probe {
     check: Check,
@@ -45,13 +45,17 @@ struct Thresholds {
     failure: u32,
     n_same: u32,
     last: bool,
-    is_ready: bool,
+    is_well: bool,
 }
 
 impl Probe {
-    /// The readiness probe of a container, if it has one that is played here.
-    pub(super) fn of(container: &Container, address: Ipv4Addr) -> Option<Self> {
-        let spec = container.readiness_probe.as_ref()?;
+    /// One of a container's, if it is of a kind that is played here; what it says as long as nothing was asked.
+    pub(super) fn new(
+        spec: &Spec,
+        container: &Container,
+        address: Ipv4Addr,
+        is_well: bool,
+    ) -> Option<Self> {
         let port =
             |port: &IntOrString| Some(SocketAddr::new(address.into(), number(container, port)?));
         let check = match (&spec.http_get, &spec.tcp_socket) {
@@ -67,13 +71,13 @@ impl Probe {
             check,
             period: seconds(spec.period_seconds, 10),
             timeout: seconds(spec.timeout_seconds, 1),
-            thresholds: Thresholds::of(spec),
+            thresholds: Thresholds::of(spec, is_well),
             next: Instant::now() + seconds(spec.initial_delay_seconds, 0),
             was_ready_once: false,
         })
     }
 
-    /// Waits until the container is ready, or is no more.
+    /// Waits until the container is well, or is no more.
     ///
     /// # Cancel safety
     /// A check that was under way is made again.
@@ -125,7 +129,7 @@ async fn get(
 }
 
 impl Thresholds {
-    fn of(spec: &Spec) -> Self {
+    fn of(spec: &Spec, is_well: bool) -> Self {
         let at_least_one = |value: Option<i32>, default| {
             let value = value.and_then(|value| u32::try_from(value).ok());
             value.unwrap_or(default).max(1)
@@ -134,12 +138,12 @@ impl Thresholds {
             success: at_least_one(spec.success_threshold, 1),
             failure: at_least_one(spec.failure_threshold, 3),
             n_same: 0,
-            last: false,
-            is_ready: false,
+            last: is_well,
+            is_well,
         }
     }
 
-    /// Takes in a result; says when the container has become ready, or is no more.
+    /// Takes in a result; says when the container has become well, or is no more.
     fn on(&mut self, is_well: bool) -> Option<bool> {
         self.n_same = if is_well == self.last {
             self.n_same + 1
@@ -148,10 +152,10 @@ impl Thresholds {
         };
         self.last = is_well;
         let enough = if is_well { self.success } else { self.failure };
-        if self.n_same < enough || self.is_ready == is_well {
+        if self.n_same < enough || self.is_well == is_well {
             return None;
         }
-        self.is_ready = is_well;
+        self.is_well = is_well;
         Some(is_well)
     }
 }
@@ -193,7 +197,7 @@ mod tests {
             failure_threshold: Some(3),
             ..Spec::default()
         };
-        let mut thresholds = Thresholds::of(&spec);
+        let mut thresholds = Thresholds::of(&spec, false);
         let results = [
             true, false, true, true, true, false, false, true, false, false, false,
         ];

@@ -78,13 +78,16 @@ impl Root {
         }
     }
 
-    /// Runs a program there; `folder` is an empty one to mount it at.
+    /// Runs a program there, after `enter`; `folder` is an empty one to mount it at.
     pub(super) fn command<A: AsRef<OsStr>>(
         &self,
+        enter: Option<[String; 2]>,
         folder: &PathBuf,
         program: impl IntoIterator<Item = A>,
     ) -> Command {
-        let mut command = Command::new("unshare");
+        let mut words = enter.into_iter().flatten().chain(["unshare".to_owned()]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
         command.args(["--mount", "--propagation", "private", "sh", "-euc"]);
         command.arg(&self.script).arg("sh").arg(folder);
         command.arg(&self.user).args(program);
