@@ -44,6 +44,8 @@ e2e *args: programs wasm wasm-that-dies envoy
 e2e-kube *args: kube-tools kube-programs (images 'filter') envoy
     KUBEBUILDER_ASSETS=$(scripts/kubernetes) KEDA_BIN_DIR=$(scripts/keda) KEDA_MANIFESTS=$(scripts/keda --manifests) \
         GATEWAY_API_CRDS=$(scripts/gateway-api) ENVOY_BIN=$(scripts/envoy) \
+        ENVOY_GATEWAY=$(scripts/go-tool envoy-gateway) \
+        ENVOY_GATEWAY_MODULE=$(scripts/go-module envoy-gateway github.com/envoyproxy/gateway) \
         HELM=$(scripts/go-tool helm) CRANE=$(scripts/go-tool crane) REGISTRY_BIN=$(scripts/registry) \
         scripts/in-namespace cargo test {{ kube }} --offline "$@"
 
@@ -131,6 +133,8 @@ kube-tools:
     @scripts/keda --manifests
     @scripts/gateway-api
     @scripts/go-tool helm
+    @scripts/go-tool envoy-gateway
+    @scripts/go-module envoy-gateway github.com/envoyproxy/gateway
     @scripts/go-tool crane
     @scripts/registry
 

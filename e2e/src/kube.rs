@@ -2,6 +2,7 @@
 //! (`scripts/in-namespace`).
 
 mod cluster;
+mod envoy_gateway;
 mod front;
 mod helm;
 mod namespace;
@@ -13,6 +14,7 @@ mod wakegate;
 mod watched;
 
 pub use cluster::{Cluster, ClusterOptions, Program};
+pub use envoy_gateway::{ENVOY_GATEWAY_NAMESPACE, install_envoy_gateway};
 pub use helm::{CHART, Helm};
 pub use namespace::Namespace;
 pub use node::{Node, NodeConfig};

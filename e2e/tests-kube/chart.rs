@@ -5,27 +5,25 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Secret, Service};
+use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-use wakegate_e2e::client::{Answer, Version, fetch, get};
-use wakegate_e2e::kube::objects::{Object, deployment, gateway, http_route, list, service};
-use wakegate_e2e::kube::{CHART, Cluster, ClusterOptions, Helm, Namespace};
+use wakegate_e2e::kube::objects::{gateway, list};
+use wakegate_e2e::kube::{Cluster, Namespace};
 use wakegate_e2e::tls::Mount;
 use wakegate_e2e::{
     EndpointsFrom, Envoy, EnvoyConfig, EnvoyRoute, EnvoyTls, FilterConfig, Module, VirtualHost,
     eventually, eventually_is, programs,
 };
 
-use crate::cycle::{QUICK, was_held};
+use crate::cycle::was_held;
+use crate::installed::{Installed, SOON, ask, is_at, shop};
 
 /// Not the one that the manifests in deploy/ have.
 const INSTALLED: &str = "wakegate-system";
 const N_HELD: usize = 50;
-const SOON: Duration = Duration::from_secs(30);
 /// What an uninstalled Wakegate leaves: objects of users hang on the CRD, and helm made the namespace.
 const STAYS: [&str; 3] = [
     "customresourcedefinition.apiextensions.k8s.io/wakepolicies.wakegate.dev",
@@ -35,121 +33,48 @@ const STAYS: [&str; 3] = [
 /// A label that no node has.
 const NOWHERE: &str = "wakegate.test/nowhere";
 
-/// A cluster with KEDA, and Wakegate installed by its chart.
-struct Installed {
-    cluster: Cluster,
-    helm: Helm,
-}
-
-impl Installed {
-    async fn new() -> Result<Self> {
-        let cluster = Cluster::start(ClusterOptions {
-            wakegate: false,
-            ..ClusterOptions::default()
-        })
-        .await?;
-        let helm = Helm::of(&cluster)?;
-        let installed = Self { cluster, helm };
-        let told = installed
-            .helm("install", &["--create-namespace", "--wait", "--timeout=2m"])
-            .await?;
-        ensure!(
-            told.contains("wakegate.dev/scale-to-zero"),
-            "its notes: {told}"
-        );
-        Ok(installed)
-    }
-
-    /// helm with the release and the chart.
-    async fn helm(&self, verb: &str, more: &[&str]) -> Result<String> {
-        let args = [verb, "wakegate", CHART, "--namespace", INSTALLED];
-        // Tests wait for workloads to sleep.
-        let values = [
-            "--set=keda.pollingIntervalSeconds=1",
-            "--set=crds.httpAddOn=false",
-        ];
-        self.helm.run(&[&args[..], &values, more].concat()).await
-    }
-
-    async fn address(&self, name: &str, port: u16) -> Result<SocketAddr> {
-        let services: Api<Service> = Api::namespaced(self.cluster.client().await?, INSTALLED);
-        let spec = services
-            .get(name)
-            .await?
-            .spec
-            .context("a Service has a spec")?;
-        let address: Ipv4Addr = spec.cluster_ip.context("it has an address")?.parse()?;
-        Ok((address, port).into())
-    }
-
-    /// An Envoy of the user's, with the certificate that is there for it.
-    async fn envoy(&self, namespace: &str, folder: &TempDir) -> Result<Envoy> {
-        let secrets: Api<Secret> = Api::namespaced(self.cluster.client().await?, INSTALLED);
-        let secret = secrets.get("wakegate-filter-tls").await?;
-        let data = secret.data.unwrap_or_default();
-        let files = data
-            .iter()
-            .map(|(name, bytes)| (name.as_str(), bytes.0.as_slice()));
-        let mount = Mount::new(&folder.path().join("tls"), files)?;
-        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let route = EnvoyRoute {
-            prefix: "/".to_owned(),
-            clusters: vec![format!("{namespace}/shop/80")],
-        };
-        let config = EnvoyConfig {
-            node_id: namespace.to_owned(),
-            listen: any_port,
-            admin: any_port,
-            n_workers: 2,
-            filter: Some(FilterConfig {
-                module: Module::File(programs::filter()?),
-                settings: json!({}),
-                discovered_from: None,
-            }),
-            hosts: vec![VirtualHost {
-                host: "shop.test".to_owned(),
-                routes: vec![route],
-            }],
-            endpoints: EndpointsFrom::Delta,
-            control_planes: vec![self.address("wakegate-control-plane", 18000).await?],
-            scalers: vec![self.address("wakegate-scaler", 9090).await?],
-            tls: Some(EnvoyTls::new(mount.folder())?),
-            stream_idle_timeout: Duration::from_mins(4),
-            buffer_limit: None,
-            connection_manager: json!({}),
-            listener_from: None,
-            drain_time: Duration::from_secs(1),
-            accepts_connect: false,
-        };
-        let envoy = Envoy::start(&config, folder.path()).await?;
-        envoy.every_worker_is_connected(config.n_workers).await?;
-        Ok(envoy)
-    }
-}
-
-/// A workload that sleeps, and its route.
-fn shop() -> Result<[Object; 4]> {
-    Ok([
-        gateway("edge"),
-        // At one, as users have it: KEDA puts it to sleep.
-        deployment("shop", &[]).set("/replicas", json!(1))?,
-        service("shop"),
-        http_route("shop", "edge", "shop.test", "shop").annotated(&QUICK),
-    ])
-}
-
-async fn ask(address: SocketAddr) -> Result<Answer> {
-    fetch(Version::H1, address, get("http://shop.test/")?).await
-}
-
-async fn replicas(namespace: &Namespace) -> Option<i32> {
-    let shop = namespace.api::<Deployment>().get("shop").await.ok()?;
-    shop.spec?.replicas
-}
-
-async fn is_at(namespace: &Namespace, n: i32) -> Result<()> {
-    let look = async || Ok(replicas(namespace).await);
-    eventually_is(SOON, "replicas of shop", Some(n), look).await
+/// An Envoy of the user's, with the certificate that is there for it.
+async fn envoy(installed: &Installed, namespace: &str, folder: &TempDir) -> Result<Envoy> {
+    let secrets: Api<Secret> = Api::namespaced(installed.cluster.client().await?, INSTALLED);
+    let secret = secrets.get("wakegate-filter-tls").await?;
+    let data = secret.data.unwrap_or_default();
+    let files = data
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.0.as_slice()));
+    let mount = Mount::new(&folder.path().join("tls"), files)?;
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let route = EnvoyRoute {
+        prefix: "/".to_owned(),
+        clusters: vec![format!("{namespace}/shop/80")],
+    };
+    let config = EnvoyConfig {
+        node_id: namespace.to_owned(),
+        listen: any_port,
+        admin: any_port,
+        n_workers: 2,
+        filter: Some(FilterConfig {
+            module: Module::File(programs::filter()?),
+            settings: json!({}),
+            discovered_from: None,
+        }),
+        hosts: vec![VirtualHost {
+            host: "shop.test".to_owned(),
+            routes: vec![route],
+        }],
+        endpoints: EndpointsFrom::Delta,
+        control_planes: vec![installed.address("wakegate-control-plane", 18000).await?],
+        scalers: vec![installed.address("wakegate-scaler", 9090).await?],
+        tls: Some(EnvoyTls::new(mount.folder())?),
+        stream_idle_timeout: Duration::from_mins(4),
+        buffer_limit: None,
+        connection_manager: json!({}),
+        listener_from: None,
+        drain_time: Duration::from_secs(1),
+        accepts_connect: false,
+    };
+    let envoy = Envoy::start(&config, folder.path()).await?;
+    envoy.every_worker_is_connected(config.n_workers).await?;
+    Ok(envoy)
 }
 
 /// At zero, as Envoy knows as well: who asks before that is answered 503, with Wakegate as without.
@@ -180,11 +105,13 @@ async fn nowhere(namespace: &Namespace, is_nowhere: bool) -> Result<()> {
 
 #[tokio::test]
 async fn it_is_installed_upgraded_under_held_requests_and_leaves_nothing() -> Result<()> {
-    let installed = Installed::new().await?;
+    let installed = Installed::without_wakegate(INSTALLED, true).await?;
+    installed.install(&[]).await?;
     let namespace = installed.cluster.namespace("chart").await?;
     let folder = TempDir::with_prefix("chart-")?;
-    namespace.apply(&list(&shop()?)).await?;
-    let envoy = installed.envoy(namespace.name(), &folder).await?;
+    namespace.apply(&list(&[gateway("edge")])).await?;
+    namespace.apply(&list(&shop("edge")?)).await?;
+    let envoy = envoy(&installed, namespace.name(), &folder).await?;
 
     is_asleep(&namespace, &envoy)
         .await

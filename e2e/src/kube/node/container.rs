@@ -1,7 +1,8 @@
 //! One container: a real process on the pod's address, started again when it ends.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -233,6 +234,9 @@ impl Run {
         );
         let path = self.shared.folder.join(log);
         let log = File::options().create(true).append(true).open(path);
-        log.context("open a container's log")
+        let log = log.context("open a container's log")?;
+        // Whoever the container is may open its output by the name /dev/stdout.
+        log.set_permissions(Permissions::from_mode(0o666))?;
+        Ok(log)
     }
 }

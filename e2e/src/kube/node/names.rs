@@ -33,10 +33,9 @@ impl Names {
         for ((namespace, name), addresses) in services {
             for address in addresses {
                 let short = format!("{name}.{namespace}");
-                writeln!(
-                    text,
-                    "{address} {short} {short}.svc {short}.svc.cluster.local"
-                )?;
+                let whole = format!("{short}.svc.cluster.local");
+                // With a dot at its end a name is looked for nowhere else, and a file of hosts knows nothing of that.
+                writeln!(text, "{address} {short} {short}.svc {whole} {whole}.")?;
             }
         }
         if text != self.written {

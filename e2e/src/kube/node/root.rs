@@ -23,7 +23,10 @@ done
 for device in null zero random urandom; do place /dev/$device /dev/$device; done
 mkdir proc
 mount --bind /proc proc
-mkdir -p -m 1777 tmp
+mkdir -p -m 1777 tmp dev/shm
+mount -t tmpfs none dev/shm
+ln -s /proc/self/fd/1 dev/stdout
+ln -s /proc/self/fd/2 dev/stderr
 mkdir -p etc
 echo 'hosts: files' >etc/nsswitch.conf
 echo 'multi on' >etc/host.conf
