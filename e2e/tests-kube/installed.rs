@@ -109,7 +109,7 @@ pub(crate) async fn is_asleep(namespace: &Namespace) -> Result<()> {
             .api::<EndpointSlice>()
             .list(&ListParams::default())
             .await?;
-        let endpoints = slices.items.into_iter().flat_map(|slice| slice.endpoints);
+        let endpoints = slices.items.into_iter().filter_map(|slice| slice.endpoints);
         let pods = namespace.api::<Pod>().list(&ListParams::default()).await?;
         Ok(endpoints.flatten().count() + pods.items.len())
     };
