@@ -44,6 +44,7 @@ e2e *args: programs wasm wasm-that-dies envoy
 e2e-kube *args: kube-tools kube-programs (images 'filter') envoy
     KUBEBUILDER_ASSETS=$(scripts/kubernetes) KEDA_BIN_DIR=$(scripts/keda) KEDA_MANIFESTS=$(scripts/keda --manifests) \
         GATEWAY_API_CRDS=$(scripts/gateway-api) ENVOY_BIN=$(scripts/envoy) \
+        ENVOY_GATEWAY_CRDS=$(scripts/go-module envoy-gateway github.com/envoyproxy/gateway)/charts/gateway-helm/charts/crds/crds/generated \
         HELM=$(scripts/go-tool helm) CRANE=$(scripts/go-tool crane) REGISTRY_BIN=$(scripts/registry) \
         scripts/in-namespace cargo test {{ kube }} --offline "$@"
 

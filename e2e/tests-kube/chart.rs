@@ -23,7 +23,7 @@ use wakegate_e2e::{
 use crate::cycle::{QUICK, was_held};
 
 /// Not the one that the manifests in deploy/ have.
-const INSTALLED: &str = "wakegate-system";
+pub(crate) const INSTALLED: &str = "wakegate-system";
 const N_HELD: usize = 50;
 const SOON: Duration = Duration::from_secs(30);
 /// What an uninstalled Wakegate leaves: objects of users hang on the CRD, and helm made the namespace.
@@ -36,13 +36,13 @@ const STAYS: [&str; 3] = [
 const NOWHERE: &str = "wakegate.test/nowhere";
 
 /// A cluster with KEDA, and Wakegate installed by its chart.
-struct Installed {
-    cluster: Cluster,
+pub(crate) struct Installed {
+    pub(crate) cluster: Cluster,
     helm: Helm,
 }
 
 impl Installed {
-    async fn new() -> Result<Self> {
+    pub(crate) async fn new() -> Result<Self> {
         let cluster = Cluster::start(ClusterOptions {
             wakegate: false,
             ..ClusterOptions::default()

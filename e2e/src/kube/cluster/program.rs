@@ -122,6 +122,11 @@ pub(super) fn gateway_api_crds() -> Result<PathBuf> {
     folder("GATEWAY_API_CRDS")
 }
 
+/// The folder with Envoy Gateway's CRDs.
+pub(super) fn envoy_gateway_crds() -> Result<PathBuf> {
+    folder("ENVOY_GATEWAY_CRDS")
+}
+
 fn folder(variable: &str) -> Result<PathBuf> {
     env::var_os(variable)
         .map(PathBuf::from)
