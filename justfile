@@ -96,8 +96,9 @@ push registry *args:
 # Rewrite what is generated: wire/src/gen from wire/proto, the CRDs below deploy from api/src, and what the program says in
 # docs/migrate-from-http-add-on.md from cli/src
 [group('build')]
-gen:
+gen: programs
     WAKEGATE_GEN=1 cargo test --quiet --package wakegate-wire --package wakegate-api --package wakegate-cli --locked --test generated
+    WAKEGATE_GEN=1 cargo test --quiet --package wakegate-e2e --locked --test promises the_tables_of_flags_are_current
 
 # Figures as ratios in one run, as Markdown and JSON; `--quick` for a first look
 [group('build')]

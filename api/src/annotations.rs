@@ -1,12 +1,14 @@
 //! The annotations `wakegate.dev/…`: their names, what their values mean, and what is wrong with one
 //! that is not understood. Which object's annotations count for what is the control plane's to say.
 
+mod table;
 pub(crate) mod value;
 
 use std::time::Duration;
 
 use thiserror::Error;
 
+pub use self::table::{ANNOTATIONS, Annotation};
 pub use self::value::{Overflow, ScaleTarget};
 
 use self::value::Expected;
@@ -76,23 +78,9 @@ pub enum AnnotationError {
 }
 
 /// Every name, without the prefix.
-const NAMES: [&str; 15] = [
-    "scale-to-zero",
-    "min-replicas",
-    "max-replicas",
-    "cooldown",
-    "initial-cooldown",
-    "target-concurrency",
-    "target-rate",
-    "rate-window",
-    "hold-timeout",
-    "max-held",
-    "overflow",
-    "no-wake-paths",
-    "paused",
-    "scaled-object",
-    "scale-target",
-];
+fn names() -> [&'static str; ANNOTATIONS.len()] {
+    ANNOTATIONS.map(|annotation| annotation.name)
+}
 
 impl Settings {
     /// Reads the annotations of one object; those of others are passed over.
@@ -114,7 +102,7 @@ impl Settings {
                 Err(Refusal::Name) => errors.push(AnnotationError::Unknown {
                     key: key.to_owned(),
                     value: value.to_owned(),
-                    nearest: value::nearest(name, &NAMES),
+                    nearest: value::nearest(name, &names()),
                 }),
             }
         }
@@ -185,7 +173,7 @@ impl From<Expected> for Refusal {
 
 fn did_you_mean(nearest: Option<&'static str>) -> String {
     nearest.map_or_else(
-        || format!("; known are {}", NAMES.join(", ")),
+        || format!("; known are {}", names().join(", ")),
         |name| format!("; did you mean {PREFIX}{name}?"),
     )
 }

@@ -68,8 +68,8 @@ pub struct WakePolicySpec {
     /// How requests are held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// Requests that wake nothing, beside the health checks of kubelets and load balancers. The first that
-    /// matches counts.
+    /// Requests that wake nothing and keep nothing awake, beside the health checks of kubelets and load balancers. The
+    /// first that matches counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = bounds::MAX_NO_WAKE))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -77,7 +77,7 @@ pub struct WakePolicySpec {
     /// How held requests are let go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thaw: Option<Thaw>,
-    /// How the workload scales; only where every target is a Service.
+    /// How the workload scales; only where every target is a Service without `sectionName`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<Scale>,
 }
@@ -108,7 +108,8 @@ pub struct TargetRef {
     /// Its name.
     #[schemars(length(min = 1, max = MAX_NAME))]
     pub name: String,
-    /// The name of one rule of a route, or of one port of a Service.
+    /// The name of one rule of a route, or of one port of a Service; not for an Ingress. The whole object where it is
+    /// not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = MAX_NAME), regex(pattern = schema::NAME))]
     pub section_name: Option<String>,
@@ -118,19 +119,19 @@ pub struct TargetRef {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Hold {
-    /// The longest that a request is held, as Go writes durations: `90s`.
+    /// A held request is answered with 504 after this; `60s` where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = DurationWithin(bounds::HOLD_TIMEOUT))]
     pub timeout: Option<String>,
-    /// Requests held at once, per route and worker.
+    /// Requests held at once, per route and worker; 1000 where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = *bounds::MAX_HELD.start(), max = *bounds::MAX_HELD.end()))]
     pub max_held: Option<u32>,
-    /// The status of the answer when there is no room to hold: 503 or 429.
+    /// The status of the answer when there is no room to hold; 503 where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = [429, 503]))]
     pub overflow_status: Option<u16>,
-    /// Answer a browser that waited in vain with a page that tries again.
+    /// Whether a browser that waited in vain gets a page that tries again; off where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_page: Option<bool>,
 }
@@ -189,7 +190,7 @@ pub struct NoWakeHeader {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Thaw {
-    /// Requests under way for each ready endpoint while held ones go on.
+    /// Requests under way for each ready endpoint while held ones go on; no such bound where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = i32::MAX))]
     pub max_in_flight_per_endpoint: Option<u32>,
@@ -221,25 +222,25 @@ pub struct Scale {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = DurationWithin(bounds::COOLDOWN))]
     pub initial_cooldown: Option<String>,
-    /// Requests at once for each replica.
+    /// Requests at once for each replica; 100 where neither this nor `targetRate` is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = NumberWithin(bounds::TARGET))]
     pub target_concurrency: Option<f64>,
-    /// Requests per second for each replica.
+    /// Requests per second for each replica; no such target where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = NumberWithin(bounds::TARGET))]
     pub target_rate: Option<f64>,
-    /// What the rate is averaged over; `60s` where it is not said.
+    /// What the rate is averaged over; `60s` where it is not said. The scaler remembers 10 min, and takes more for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = DurationWithin(bounds::RATE_WINDOW))]
     pub rate_window: Option<String>,
-    /// Nothing wakes it, nothing puts it to sleep.
+    /// Whether nothing wakes it: 503 at once while it is at zero; off where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
-    /// `Managed`: the control plane writes the ScaledObject. `External`: someone else does.
+    /// `Managed`, and so where it is not said: the control plane writes the ScaledObject. `External`: someone else does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaled_object: Option<ScaledObjectBy>,
-    /// What is scaled; the one workload behind the Service where it is not said.
+    /// What is scaled; the one Deployment or StatefulSet whose pods the Service selects where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetWorkload>,
 }

@@ -30,6 +30,16 @@ pub enum Command {
     /// line that is not understood.
     Migrate(MigrateArgs),
 
+    /// Say what is wrong with an installation of Wakegate, what it does to requests, and the way out.
+    ///
+    /// Objects come from the cluster of the kubeconfig, or from --filename. Each finding has a severity: error (requests
+    /// are lost, or nothing is held), warning (the same when something else happens as well) or note. Nothing is
+    /// written. Of Secrets only the names are looked at.
+    ///
+    /// Exit status: 0 nothing, or notes alone; 1 warnings; 2 errors; 3 not everything could be read; 64 a command line
+    /// that is not understood.
+    Doctor(DoctorArgs),
+
     /// Take away what Wakegate wrote into a cluster, while KEDA runs: the chart does this before it is uninstalled.
     ///
     /// The control plane is stopped first. Each workload that Wakegate scaled is brought back to the replicas of before,
@@ -114,12 +124,43 @@ pub struct MigrateArgs {
     pub output: Output,
 }
 
+/// What `doctor` is told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DoctorArgs {
+    /// A file of YAML or JSON, a directory of them with what is below, or - for standard input; may be given again
+    #[arg(
+        short = 'f',
+        long = "filename",
+        value_name = "PATH",
+        num_args = 1..
+    )]
+    pub filename: Vec<PathBuf>,
+
+    /// The context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME", conflicts_with = "filename")]
+    pub context: Option<String>,
+
+    /// A namespace to read, those of Gateways and of Wakegate among them; may be given again [default: every namespace]
+    #[arg(
+        short,
+        long,
+        value_name = "NS",
+        value_delimiter = ',',
+        conflicts_with = "filename"
+    )]
+    pub namespace: Vec<String>,
+
+    /// How the report is printed
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+}
+
 /// How a report is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// For reading
     Text,
-    /// For programs; docs/migrate-from-http-add-on.md says what its fields mean
+    /// For programs; the page of the command (docs/doctor.md, docs/migrate-from-http-add-on.md) says what its fields mean
     Json,
 }
 

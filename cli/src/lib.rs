@@ -7,7 +7,10 @@
 
 mod args;
 mod cluster;
+pub mod doctor;
 pub mod migrate;
+pub mod rule;
+pub mod source;
 mod uninstall;
 
 use std::{
@@ -15,7 +18,7 @@ use std::{
     process::ExitCode,
 };
 
-pub use self::args::{Args, Command, MigrateArgs, Output, UninstallArgs};
+pub use self::args::{Args, Command, DoctorArgs, MigrateArgs, Output, UninstallArgs};
 
 /// The exit status where nothing could be read, or not everything.
 pub const UNREAD: u8 = 3;
@@ -28,6 +31,7 @@ pub const USAGE: u8 = 64;
 pub async fn run(args: Args) -> ExitCode {
     let Args { command } = args;
     let result = match command {
+        Command::Doctor(args) => doctor::run(&args).await,
         Command::Migrate(args) => migrate::run(&args).await,
         Command::Uninstall(args) => uninstall::run(&args).await,
     };

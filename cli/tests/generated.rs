@@ -1,13 +1,19 @@
-//! The page on moving from the add-on is what the program says today: its tables are those of the code, and its
-//! examples are run. `just gen` sets `WAKEGATE_GEN` and rewrites both.
+//! The pages on the commands are what the program says today: their tables are those of the code, and their examples
+//! are run. `just gen` sets `WAKEGATE_GEN` and rewrites both.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fmt::Write as _, fs, path::Path, process::Command};
+use std::{
+    fmt::{Display, Write as _},
+    fs,
+    path::Path,
+    process::Command,
+};
 
-use wakegate_cli::migrate::rules::{GROUPS, Rule};
+use wakegate_cli::{
+    doctor, migrate,
+    rule::{Group, Rule},
+};
 
-const PAGE: &str = "../docs/migrate-from-http-add-on.md";
-const BEGIN: &str = "<!-- rules: written by `just gen` from cli/src/migrate/rules -->\n";
 const END: &str = "<!-- end of rules -->\n";
 
 /// As Markdown has it: what is filled in stays recognisable, and no star makes words lean.
@@ -17,7 +23,7 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-fn row(rule: &Rule) -> String {
+fn row<S: Display>(rule: &Rule<S>) -> String {
     let Rule {
         id,
         severity,
@@ -26,15 +32,12 @@ fn row(rule: &Rule) -> String {
         fix,
     } = rule;
     let (field, text, fix) = (cell(field), cell(text), cell(fix));
-    format!(
-        "| `{id}` | {} | {field} | {text} | {fix} |",
-        severity.as_str()
-    )
+    format!("| `{id}` | {severity} | {field} | {text} | {fix} |")
 }
 
-fn tables() -> String {
+fn tables<S: Display>(groups: &[Group<S>]) -> String {
     let mut text = String::new();
-    for group in &GROUPS {
+    for group in groups {
         writeln!(text, "### {}\n", group.title).unwrap();
         writeln!(
             text,
@@ -50,10 +53,11 @@ fn tables() -> String {
     text
 }
 
-fn with_tables(page: &str) -> String {
-    let (before, rest) = page.split_once(BEGIN).unwrap();
+fn with_tables<S: Display>(page: &str, command: &str, groups: &[Group<S>]) -> String {
+    let begin = format!("<!-- rules: written by `just gen` from cli/src/{command}/rules -->\n");
+    let (before, rest) = page.split_once(&begin).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
-    format!("{before}{BEGIN}\n{}{END}{after}", tables())
+    format!("{before}{begin}\n{}{END}{after}", tables(groups))
 }
 
 /// Writes each YAML block that begins with a comment of its name into `dir`, runs each console block there, and
@@ -114,15 +118,25 @@ fn run(block: &str, dir: &Path) -> (String, usize) {
     (text, n_run)
 }
 
-#[test]
 #[expect(clippy::disallowed_methods, reason = "a test has no Args")]
-fn the_page_is_current() {
-    let page = fs::read_to_string(PAGE).unwrap();
+fn check<S: Display>(path: &str, command: &str, groups: &[Group<S>]) {
+    let page = fs::read_to_string(path).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let fresh = with_examples(&with_tables(&page), dir.path());
+    let fresh = with_examples(&with_tables(&page, command, groups), dir.path());
     if std::env::var("WAKEGATE_GEN").is_ok() {
-        fs::write(PAGE, fresh).unwrap();
+        fs::write(path, fresh).unwrap();
     } else {
-        assert_eq!(page, fresh, "{PAGE} is stale: run `just gen`");
+        assert_eq!(page, fresh, "{path} is stale: run `just gen`");
     }
+}
+
+#[test]
+fn the_page_on_migrate_is_current() {
+    let page = "../docs/migrate-from-http-add-on.md";
+    check(page, "migrate", &migrate::rules::GROUPS);
+}
+
+#[test]
+fn the_page_on_doctor_is_current() {
+    check("../docs/doctor.md", "doctor", &doctor::rules::GROUPS);
 }

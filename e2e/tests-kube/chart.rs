@@ -19,10 +19,8 @@ use wakegate_e2e::{
 };
 
 use crate::cycle::was_held;
-use crate::installed::{Installed, SOON, ask, is_at, shop};
+use crate::installed::{INSTALLED, Installed, SOON, ask, is_at, shop};
 
-/// Not the one that the manifests in deploy/ have.
-const INSTALLED: &str = "wakegate-system";
 const N_HELD: usize = 50;
 /// What an uninstalled Wakegate leaves: objects of users hang on the CRD, and helm made the namespace.
 const STAYS: [&str; 3] = [

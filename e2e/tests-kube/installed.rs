@@ -16,6 +16,8 @@ use wakegate_e2e::kube::{CHART, Cluster, ClusterOptions, Helm, Namespace};
 
 use crate::cycle::QUICK;
 
+/// Not the namespace that the manifests in deploy/ have.
+pub(crate) const INSTALLED: &str = "wakegate-system";
 /// For what takes a pod to start or to end.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 

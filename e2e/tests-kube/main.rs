@@ -15,6 +15,7 @@ mod clusters_side_by_side;
 mod control_planes;
 mod cycle;
 mod deleted_objects;
+mod doctor;
 mod endpoints;
 mod envoy_gateway;
 mod field_conflicts;

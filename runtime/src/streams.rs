@@ -28,7 +28,7 @@ pub struct StreamArgs {
     )]
     pub max_stream_age_secs: u64,
 
-    /// After SIGTERM, for so long it is not ready but serves, until no client is sent here any more
+    /// After SIGTERM, for so long it is not ready but serves, until no client is sent here any more; in a cluster 5
     #[arg(
         long,
         env = "WAKEGATE_DRAIN_DELAY_SECS",

@@ -74,7 +74,8 @@ pub struct Args {
     )]
     pub settling_secs: u64,
 
-    /// Serve the metrics of the KEDA HTTP Add-on as well, under its names, for its kinds of objects
+    /// Serve the metrics of the KEDA HTTP Add-on as well, under its names, for its kinds of objects; the variable wants
+    /// true
     #[arg(long, env = "WAKEGATE_HTTP_ADD_ON_METRICS")]
     pub http_add_on_metrics: bool,
 
@@ -82,7 +83,7 @@ pub struct Args {
     #[command(flatten)]
     pub streams: StreamArgs,
 
-    /// Seconds that streams get to end when the scaler is told to stop
+    /// Seconds that streams get to end after SIGTERM or SIGINT
     #[arg(
         long,
         env = "WAKEGATE_DRAIN_LIMIT_SECS",

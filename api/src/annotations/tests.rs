@@ -88,7 +88,7 @@ fn an_unknown_name_gets_the_nearest_or_all() {
     assert!(
         errors
             .concat()
-            .contains("known are scale-to-zero, min-replicas"),
+            .contains("known are scale-to-zero, hold-timeout"),
         "{errors:?}"
     );
 }
@@ -138,7 +138,7 @@ fn a_maximum_below_the_minimum_gives_way() {
 
 #[test]
 fn every_name_is_one_that_can_be_set() {
-    for name in NAMES {
+    for name in names() {
         assert!(
             !matches!(
                 Settings::default().set(name, "?"),

@@ -18,9 +18,9 @@ use super::{
     objects::{Id, Objects},
     report::{ObjectReport, Report},
     rules::{Finding, everywhere, installation::NOT_SEEN, objects::UNREADABLE},
-    source::Unread,
     steps,
 };
+use crate::source::Unread;
 
 /// What every check may look at.
 struct Context<'a> {

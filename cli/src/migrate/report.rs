@@ -6,9 +6,9 @@ mod text;
 use super::{
     objects::Id,
     rules::{Finding, Severity},
-    source::Unread,
     steps::Step,
 };
+use crate::source::Unread;
 
 /// What is said of everything that was read.
 #[derive(Debug)]

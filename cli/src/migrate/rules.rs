@@ -9,7 +9,20 @@ pub(crate) mod objects;
 pub(crate) mod scaling;
 pub(crate) mod traffic;
 
+use std::fmt;
+
 use serde::Serialize;
+
+use crate::rule;
+
+/// One thing that may be said of an object.
+pub type Rule = rule::Rule<Severity>;
+
+/// A part of the table.
+pub type Group = rule::Group<Severity>;
+
+/// What is said of one object.
+pub type Finding = rule::Finding<Severity>;
 
 /// How much a rule matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -21,30 +34,6 @@ pub enum Severity {
     Change,
     /// It cannot work as it stands, with Wakegate or at all.
     Problem,
-}
-
-/// One thing that may be said of an object.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// Its name, which stays the same.
-    pub id: &'static str,
-    /// How much it matters.
-    pub severity: Severity,
-    /// The field that it is about; the exact path is in each finding.
-    pub field: &'static str,
-    /// What is so.
-    pub text: &'static str,
-    /// What to do; empty where nothing has to be done.
-    pub fix: &'static str,
-}
-
-/// A part of the table.
-#[derive(Debug)]
-pub struct Group {
-    /// What its rules are about.
-    pub title: &'static str,
-    /// The rules.
-    pub rules: &'static [&'static Rule],
 }
 
 /// The whole table.
@@ -71,68 +60,15 @@ pub const GROUPS: [Group; 5] = [
     },
 ];
 
-impl Severity {
-    /// As it is printed.
-    pub fn as_str(self) -> &'static str {
-        match self {
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
             Self::Note => "note",
             Self::Change => "change",
             Self::Problem => "problem",
-        }
+        })
     }
 }
-
-/// What is said of one object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// By which rule.
-    pub rule: &'static Rule,
-    /// The field; empty for the whole object.
-    pub field: String,
-    /// What is so.
-    pub text: String,
-    /// What to do; empty where nothing has to be done.
-    pub fix: String,
-}
-
-/// What is filled in, by name.
-pub(crate) type Facts<'a> = &'a [(&'a str, &'a str)];
-
-impl Rule {
-    /// The rule, of a field of an object.
-    pub(crate) fn at(&'static self, field: impl Into<String>, facts: Facts<'_>) -> Finding {
-        Finding {
-            rule: self,
-            field: field.into(),
-            text: filled_in(self.text, facts),
-            fix: filled_in(self.fix, facts),
-        }
-    }
-}
-
-fn filled_in(template: &str, facts: Facts<'_>) -> String {
-    let mut text = template.to_owned();
-    for (name, value) in facts {
-        text = text.replace(&format!("<{name}>"), value);
-    }
-    text
-}
-
-/// Writes a part of the table: its rules by their names, and the list of them.
-macro_rules! rules {
-    ($($name:ident = $severity:ident $id:literal at $field:literal: $text:literal => $fix:literal;)+) => {
-        $(pub(crate) static $name: $crate::migrate::rules::Rule = $crate::migrate::rules::Rule {
-            id: $id,
-            severity: $crate::migrate::rules::Severity::$severity,
-            field: $field,
-            text: $text,
-            fix: $fix,
-        };)+
-        /// All of them, in the order of the page.
-        pub(crate) const ALL: &[&$crate::migrate::rules::Rule] = &[$(&$name),+];
-    };
-}
-pub(crate) use rules;
 
 #[cfg(test)]
 mod tests {
@@ -160,11 +96,5 @@ mod tests {
                 rule.id
             );
         }
-    }
-
-    #[test]
-    fn facts_stand_where_their_names_were() {
-        let filled = filled_in("<a> of <b> and <a>", &[("a", "1"), ("b", "2")]);
-        assert_eq!(filled, "1 of 2 and 1");
     }
 }

@@ -51,11 +51,13 @@ pub struct Args {
     )]
     pub admin_listen: SocketAddr,
 
-    /// The filter's module, to serve it and its SHA-256 over HTTP [default: it is not served]
+    /// The filter's module, to serve it as `/wakegate_filter.wasm` and its SHA-256 as `/wakegate_filter.wasm.sha256`
+    /// [default: it is not served]
     #[arg(long, env = "WAKEGATE_FILTER_MODULE", value_name = "FILE")]
     pub filter_module: Option<PathBuf>,
 
-    /// Where the module is served, in plain HTTP: who fetches it compares the digest
+    /// Where the module is served, in plain HTTP, for everybody: who fetches it compares the digest that its own
+    /// configuration names
     #[arg(
         long,
         env = "WAKEGATE_MODULE_LISTEN",
@@ -64,7 +66,7 @@ pub struct Args {
     )]
     pub module_listen: SocketAddr,
 
-    /// A file to write all addresses to, as JSON, once they are bound
+    /// A file to write all addresses to, as JSON, once they are bound; so that port 0 can be asked for
     #[arg(long, env = "WAKEGATE_ADDRESS_FILE", value_name = "PATH")]
     pub address_file: Option<PathBuf>,
 
@@ -75,11 +77,11 @@ pub struct Args {
     #[command(flatten)]
     pub streams: StreamArgs,
 
-    /// How long streams may take to end on shutdown
+    /// Seconds that streams get to end after SIGTERM or SIGINT
     #[arg(
         long,
         env = "WAKEGATE_DRAIN_LIMIT_SECS",
-        value_name = "SECONDS",
+        value_name = "SECS",
         default_value_t = 10
     )]
     pub drain_limit_secs: u64,
@@ -103,7 +105,8 @@ pub struct Args {
 /// passed over there, the others refused.
 #[derive(Clone, Debug, clap::Args)]
 pub struct KubernetesArgs {
-    /// A namespace to read; may be given again [default: every namespace]
+    /// A namespace to read, those of the Gateways among them; may be given again. A right to read these is enough, and
+    /// one to read GatewayClasses [default: every namespace]
     #[arg(
         long,
         env = "WAKEGATE_NAMESPACE",
@@ -158,7 +161,8 @@ pub struct KubernetesArgs {
     #[arg(long, env = "POD_NAME", value_name = "NAME")]
     pub identity: Option<String>,
 
-    /// Where other replicas reach this one's gRPC port [default: the address that was bound]
+    /// Where other replicas reach this one's gRPC port, while it leads: each must have an address that the others reach
+    /// [default: the address that was bound]
     #[arg(
         long,
         env = "WAKEGATE_PEER_ADDRESS",

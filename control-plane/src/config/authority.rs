@@ -9,7 +9,7 @@ use crate::authority::Lifetimes;
 /// The flags of the own authority, which mean nothing where certificates are given or there is no TLS.
 #[derive(Clone, Debug, clap::Args)]
 pub struct AuthorityArgs {
-    /// A namespace with Envoys, which gets a Secret with a certificate for filters; may be given again
+    /// A namespace with Envoys, which gets the Secret wakegate-filter-tls of the own authority; may be given again
     #[arg(
         long,
         env = "WAKEGATE_FILTER_NAMESPACE",
@@ -19,7 +19,7 @@ pub struct AuthorityArgs {
     )]
     pub filter_namespace: Vec<String>,
 
-    /// The namespace of KEDA, which gets a Secret with its certificate
+    /// The namespace of KEDA, which gets the Secret wakegate-keda-tls of the own authority
     #[arg(
         long,
         env = "WAKEGATE_KEDA_NAMESPACE",

@@ -163,6 +163,12 @@ impl Cluster {
         objects::apply_gateway_class(&self.kubectl).await
     }
 
+    /// Applies Envoy Gateway's CRDs.
+    pub async fn apply_envoy_gateway(&self) -> Result<()> {
+        objects::apply_envoy_gateway(&self.kubectl).await?;
+        self.established().await
+    }
+
     /// Applies the KEDA HTTP add-on's CRDs to a cluster that was started without.
     pub async fn apply_http_add_on(&self) -> Result<()> {
         objects::apply_http_add_on(&self.kubectl).await?;

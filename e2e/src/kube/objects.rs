@@ -82,6 +82,11 @@ impl Object {
         &self.kind
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     fn to_json(&self) -> Value {
         let Self {
             api_version,

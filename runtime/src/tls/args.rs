@@ -17,7 +17,7 @@ pub struct TlsArgs {
     pub tls_dir: Option<PathBuf>,
 
     /// Serve and connect without TLS: whoever reaches a port may do what filters, KEDA, scalers and control
-    /// planes may
+    /// planes may; the variable wants true
     #[arg(long, env = "WAKEGATE_PLAIN_TEXT")]
     pub plain_text: bool,
 

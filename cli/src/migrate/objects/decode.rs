@@ -44,30 +44,18 @@ const NAMES: [(&str, Part); 3] = [
 ];
 
 impl Objects {
-    /// Takes in an object or a list of them. What is of no kind that matters is passed over.
-    pub fn add(&mut self, mut value: Value, file: Option<&str>) {
-        let kind = value
-            .get("kind")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        if kind.ends_with("List")
-            && let Some(Value::Array(items)) = value.get_mut("items").map(Value::take)
-        {
-            for item in items {
-                self.add(item, file);
-            }
-            return;
-        }
+    /// Takes in an object. What is of no kind that matters is passed over.
+    pub fn add(&mut self, value: Value, file: Option<&str>) {
         let Some((id, version)) = identity(&value, file) else {
             return;
         };
-        let known = id.kind.versions();
+        let known = id.kind.resource().versions;
         let added = if known.contains(&version.as_str()) {
             self.add_object(&id, value)
         } else {
             let newest = known.first().copied().unwrap_or_default();
-            let newest = id.kind.api_version(newest);
-            let version = id.kind.api_version(&version);
+            let newest = id.kind.resource().api_version(newest);
+            let version = id.kind.resource().api_version(&version);
             let reason = format!("{version} is not read; {newest} is");
             Err(("apiVersion".to_owned(), reason))
         };

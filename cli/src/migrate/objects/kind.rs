@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::source::Resource;
+
 /// A kind that is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Kind {
@@ -125,11 +127,14 @@ impl Kind {
         matches!(self, Self::InterceptorRoute | Self::HttpScaledObject)
     }
 
-    /// With group and version, as in `kubectl get`.
-    pub(crate) fn api_version(self, version: &str) -> String {
-        match self.group() {
-            "" => version.to_owned(),
-            group => format!("{group}/{version}"),
+    /// As an API server has it.
+    pub fn resource(self) -> Resource {
+        Resource {
+            kind: self.as_str(),
+            group: self.group(),
+            versions: self.versions(),
+            plural: self.plural(),
+            is_namespaced: true,
         }
     }
 }

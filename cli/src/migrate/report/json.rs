@@ -5,8 +5,9 @@ use serde::Serialize;
 use super::Report;
 use crate::migrate::{
     objects::{Id, Kind},
-    rules::{self, Severity},
+    rules::{Finding, Severity},
 };
+use crate::source::Unread;
 
 /// Counts up when a field goes or means something else; one that comes does not count.
 const VERSION: u32 = 1;
@@ -16,9 +17,9 @@ struct Document<'a> {
     version: u32,
     summary: Summary,
     objects: Vec<Object<'a>>,
-    everywhere: Vec<Finding<'a>>,
+    everywhere: &'a [Finding],
     steps: Vec<Step<'a>>,
-    unread: Vec<Unread<'a>>,
+    unread: &'a [Unread],
 }
 
 #[derive(Serialize)]
@@ -44,16 +45,7 @@ struct Object<'a> {
     reference: Reference<'a>,
     severity: Option<Severity>,
     stays: &'a [String],
-    findings: Vec<Finding<'a>>,
-}
-
-#[derive(Serialize)]
-struct Finding<'a> {
-    rule: &'a str,
-    severity: Severity,
-    field: &'a str,
-    text: &'a str,
-    fix: &'a str,
+    findings: &'a [Finding],
 }
 
 #[derive(Serialize)]
@@ -62,12 +54,6 @@ struct Step<'a> {
     text: &'a str,
     objects: Vec<Reference<'a>>,
     commands: &'a [String],
-}
-
-#[derive(Serialize)]
-struct Unread<'a> {
-    what: &'a str,
-    reason: &'a str,
 }
 
 impl Report {
@@ -80,17 +66,13 @@ impl Report {
             reference: reference(&object.id),
             severity: object.severity(),
             stays: &object.stays,
-            findings: object.findings.iter().map(finding).collect(),
+            findings: &object.findings,
         });
         let steps = self.steps.iter().map(|step| Step {
             id: step.id,
             text: &step.text,
             objects: step.objects.iter().map(reference).collect(),
             commands: &step.commands,
-        });
-        let unread = self.unread.iter().map(|it| Unread {
-            what: &it.what,
-            reason: &it.reason,
         });
         let document = Document {
             version: VERSION,
@@ -102,9 +84,9 @@ impl Report {
                 status: self.status(),
             },
             objects: objects.collect(),
-            everywhere: self.everywhere.iter().map(finding).collect(),
+            everywhere: &self.everywhere,
             steps: steps.collect(),
-            unread: unread.collect(),
+            unread: &self.unread,
         };
         serde_json::to_string_pretty(&document).map(|text| text + "\n")
     }
@@ -122,21 +104,5 @@ fn reference(id: &Id) -> Reference<'_> {
         namespace,
         name,
         file: file.as_deref(),
-    }
-}
-
-fn finding(finding: &rules::Finding) -> Finding<'_> {
-    let rules::Finding {
-        rule,
-        field,
-        text,
-        fix,
-    } = finding;
-    Finding {
-        rule: rule.id,
-        severity: rule.severity,
-        field,
-        text,
-        fix,
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{ObjectReport, Report};
-use crate::migrate::rules::{Finding, Severity};
+use crate::migrate::rules::Severity;
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -21,7 +21,7 @@ impl Display for Report {
         }
         if !everywhere.is_empty() {
             writeln!(f, "All routes")?;
-            everywhere.iter().try_for_each(|it| finding(f, it))?;
+            everywhere.iter().try_for_each(|it| write!(f, "{it}"))?;
             writeln!(f)?;
         }
         if !steps.is_empty() {
@@ -73,24 +73,6 @@ impl Display for ObjectReport {
         if !stays.is_empty() {
             writeln!(f, "  stays    {}", stays.join(", "))?;
         }
-        findings.iter().try_for_each(|it| finding(f, it))
+        findings.iter().try_for_each(|it| write!(f, "{it}"))
     }
-}
-
-fn finding(f: &mut Formatter<'_>, finding: &Finding) -> fmt::Result {
-    let Finding {
-        rule,
-        field,
-        text,
-        fix,
-    } = finding;
-    write!(f, "  {:<7}  ", rule.severity.as_str())?;
-    if !field.is_empty() {
-        write!(f, "{field}: ")?;
-    }
-    writeln!(f, "{text} [{}]", rule.id)?;
-    if !fix.is_empty() {
-        writeln!(f, "           -> {fix}")?;
-    }
-    Ok(())
 }

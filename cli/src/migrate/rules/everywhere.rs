@@ -1,6 +1,6 @@
 //! Of all routes, whatever their objects say.
 
-use super::rules;
+use crate::rule::rules;
 
 rules! {
     UNMATCHED = Note "unmatched" at "all routes":

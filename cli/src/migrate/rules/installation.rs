@@ -1,6 +1,6 @@
 //! Of the add-on's own Deployments, and of what their environment says for all routes.
 
-use super::rules;
+use crate::rule::rules;
 
 rules! {
     OPERATOR = Change "operator-runs" at "spec.replicas":

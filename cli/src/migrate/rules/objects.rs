@@ -1,6 +1,6 @@
 //! Of InterceptorRoutes and HTTPScaledObjects. `conditionWait` is what an HTTPScaledObject calls `readiness`.
 
-use super::rules;
+use crate::rule::rules;
 
 rules! {
     UNREADABLE = Problem "unreadable" at "any, of any object":

@@ -1,6 +1,6 @@
 //! Of ScaledObjects.
 
-use super::rules;
+use crate::rule::rules;
 
 rules! {
     NO_OBJECT = Problem "trigger-without-object" at "spec.triggers[].metadata":

@@ -1,6 +1,6 @@
 //! Of routes that lead to the add-on's interceptor, and of what lets them.
 
-use super::rules;
+use crate::rule::rules;
 
 rules! {
     NO_ENVOY = Problem "no-envoy" at "spec.ingressClassName":

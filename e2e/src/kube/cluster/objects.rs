@@ -52,6 +52,11 @@ pub(super) async fn apply_gateway_api(kubectl: &Kubectl) -> Result<()> {
     apply_path(kubectl, &program::gateway_api_crds()?).await
 }
 
+/// Envoy Gateway's CRDs.
+pub(super) async fn apply_envoy_gateway(kubectl: &Kubectl) -> Result<()> {
+    apply_path(kubectl, &program::envoy_gateway_crds()?).await
+}
+
 /// The class of all Gateways: it belongs to the cluster, and tests that made it at once would be in each other's way.
 pub(super) async fn apply_gateway_class(kubectl: &Kubectl) -> Result<()> {
     apply_text(kubectl, &list(&[gateway_class()])).await

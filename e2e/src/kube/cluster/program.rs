@@ -122,6 +122,12 @@ pub(super) fn gateway_api_crds() -> Result<PathBuf> {
     folder("GATEWAY_API_CRDS")
 }
 
+/// The folder with Envoy Gateway's CRDs.
+pub(super) fn envoy_gateway_crds() -> Result<PathBuf> {
+    let module = folder("ENVOY_GATEWAY_MODULE")?;
+    Ok(module.join("charts/gateway-helm/charts/crds/crds/generated"))
+}
+
 fn folder(variable: &str) -> Result<PathBuf> {
     env::var_os(variable)
         .map(PathBuf::from)

@@ -10,8 +10,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use super::Unread;
-use crate::migrate::objects::Objects;
+use super::{Unread, each};
 
 /// What aliases may stand for, all together. Nobody writes more by hand, and ten lines can mean more than any memory
 /// holds.
@@ -20,12 +19,15 @@ const MAX_ALIASED: usize = 10_000;
 /// What manifests are called.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// Reads them all. What is no YAML is told apart: the rest of a report counts nevertheless.
+/// Hands on each object with its file. What is no YAML is told apart: the rest of a report counts nevertheless.
 ///
 /// # Errors
 /// A path that was named is not there, or a directory that was has no manifest.
-pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<(Objects, Vec<Unread>)> {
-    let (mut objects, mut unread) = (Objects::of_files(), Vec::new());
+pub(crate) fn read(
+    paths: &[PathBuf],
+    mut add: impl FnMut(Value, &str),
+) -> anyhow::Result<Vec<Unread>> {
+    let mut unread = Vec::new();
     let mut seen = BTreeSet::new();
     for path in paths {
         let is_stdin = path.as_os_str() == "-";
@@ -52,7 +54,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<(Objects, Vec<Unread>)> 
             match values.and_then(|text| documents(&text)) {
                 Ok(values) => {
                     for value in values {
-                        objects.add(value, Some(&name));
+                        each(value, &mut |object| add(object, &name));
                     }
                 }
                 Err(error) => unread.push(Unread {
@@ -62,7 +64,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<(Objects, Vec<Unread>)> 
             }
         }
     }
-    Ok((objects, unread))
+    Ok(unread)
 }
 
 fn shown(path: &Path) -> String {

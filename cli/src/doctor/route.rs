@@ -1,0 +1,165 @@
+//! The routes that are Wakegate's, with the Gateways that they are at and the longest that their requests are held.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use serde_json::Value;
+use wakegate_api::{Settings, annotations::PREFIX, parse_duration};
+
+use super::{
+    objects::{
+        GATEWAY, GRPC_ROUTE, HTTP_ROUTE, INGRESS, Object, Objects, SERVICE, WAKE_POLICY, list_at,
+        text_at,
+    },
+    policy::Scope,
+};
+
+/// How long a request is held where nothing is said.
+pub(crate) const HOLD: Duration = Duration::from_mins(1);
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct Route<'a> {
+    pub(crate) object: &'a Object,
+    pub(crate) parents: Vec<Parent<'a>>,
+    /// The longest that one of its requests is held.
+    pub(crate) hold: Duration,
+    /// Where that is said, as a field of the route.
+    pub(crate) hold_field: String,
+}
+
+/// A Gateway that a route names.
+#[derive(Debug)]
+pub(crate) struct Parent<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    /// `None`: all of its listeners.
+    pub(crate) listener: Option<&'a str>,
+    /// `None` where it was not read.
+    pub(crate) gateway: Option<&'a Object>,
+}
+
+/// All of them: by an annotation of their own or of a Service that they lead to, or by a WakePolicy.
+pub(crate) fn routes(objects: &Objects) -> Vec<Route<'_>> {
+    let kinds = [HTTP_ROUTE, GRPC_ROUTE, INGRESS];
+    let all = kinds.into_iter().flat_map(|kind| objects.all(kind));
+    all.filter_map(|object| Route::of(objects, object))
+        .collect()
+}
+
+/// What the annotations of an object say.
+pub(crate) fn settings(object: &Object) -> Settings {
+    Settings::parse(object.annotations()).0
+}
+
+impl<'a> Route<'a> {
+    fn of(objects: &'a Objects, object: &'a Object) -> Option<Self> {
+        let services: Vec<_> = services(object)
+            .into_iter()
+            .filter_map(|(namespace, name)| objects.get(SERVICE, &namespace, &name))
+            .collect();
+        let policies: Vec<_> = objects
+            .all(WAKE_POLICY)
+            .iter()
+            .filter(|policy| {
+                targets(policy, object) || services.iter().any(|it| targets(policy, it))
+            })
+            .collect();
+        let own = settings(object);
+        let of_services: Vec<_> = services.iter().map(|it| settings(it)).collect();
+        let is_annotated = match own.scale_to_zero {
+            Some(is_ours) => is_ours,
+            None => of_services.iter().any(|it| it.scale_to_zero == Some(true)),
+        };
+        if !is_annotated && policies.is_empty() {
+            return None;
+        }
+        let of_policies = policies
+            .iter()
+            .filter_map(|it| parse_duration(it.text("/spec/hold/timeout")?))
+            .max();
+        let of_services = of_services.iter().filter_map(|it| it.hold_timeout).max();
+        let hold = of_policies.or(own.hold_timeout).or(of_services);
+        let is_own = of_policies.is_none() && own.hold_timeout.is_some();
+        let field = format!("metadata.annotations[{PREFIX}hold-timeout]");
+        Some(Self {
+            object,
+            parents: parents(objects, object),
+            hold: hold.unwrap_or(HOLD),
+            hold_field: if is_own { field } else { String::new() },
+        })
+    }
+
+    /// Each of its rules that leads to a Service, at each listener of a Gateway.
+    pub(crate) fn scopes(&self, parent: &Parent<'a>) -> Vec<Scope<'a>> {
+        let Some(gateway) = parent.gateway else {
+            return Vec::new();
+        };
+        let of_gateway = gateway.list("/spec/listeners").iter();
+        let listeners: Vec<_> = match parent.listener {
+            listener @ Some(_) => vec![listener],
+            None => of_gateway.map(|it| text_at(it, "/name")).collect(),
+        };
+        let rules = self.object.list("/spec/rules").iter();
+        let rules = rules.filter(|rule| !list_at(rule, "/backendRefs").is_empty());
+        let rules: BTreeSet<_> = rules.map(|rule| text_at(rule, "/name")).collect();
+        let each = |rule| {
+            listeners.iter().map(move |listener| Scope {
+                route: self.object,
+                rule,
+                gateway,
+                listener: *listener,
+            })
+        };
+        rules.into_iter().flat_map(each).collect()
+    }
+}
+
+fn parents<'a>(objects: &'a Objects, route: &'a Object) -> Vec<Parent<'a>> {
+    let refs = route.list("/spec/parentRefs").iter();
+    let refs = refs.filter(|it| text_at(it, "/kind").is_none_or(|kind| kind == GATEWAY.kind));
+    let parents = refs.filter_map(|it| {
+        let namespace = text_at(it, "/namespace").unwrap_or(&route.id.namespace);
+        let name = text_at(it, "/name")?;
+        Some(Parent {
+            namespace,
+            name,
+            listener: text_at(it, "/sectionName"),
+            gateway: objects.get(GATEWAY, namespace, name),
+        })
+    });
+    parents.collect()
+}
+
+/// The Services that a route or an Ingress leads to.
+fn services(route: &Object) -> BTreeSet<(String, String)> {
+    let mut services = BTreeSet::new();
+    for rule in route.list("/spec/rules") {
+        for backend in list_at(rule, "/backendRefs") {
+            let is_service = text_at(backend, "/kind").is_none_or(|kind| kind == SERVICE.kind);
+            let namespace = text_at(backend, "/namespace").unwrap_or(&route.id.namespace);
+            if let (true, Some(name)) = (is_service, text_at(backend, "/name")) {
+                services.insert((namespace.to_owned(), name.to_owned()));
+            }
+        }
+        let paths = list_at(rule, "/http/paths").iter();
+        let backends = paths.filter_map(|path| path.pointer("/backend"));
+        services.extend(backends.filter_map(|it| of_ingress(route, it)));
+    }
+    let default = route.at("/spec/defaultBackend");
+    services.extend(default.and_then(|it| of_ingress(route, it)));
+    services
+}
+
+fn of_ingress(route: &Object, backend: &Value) -> Option<(String, String)> {
+    let name = text_at(backend, "/service/name")?;
+    Some((route.id.namespace.clone(), name.to_owned()))
+}
+
+fn targets(policy: &Object, object: &Object) -> bool {
+    let mut refs = policy.list("/spec/targetRefs").iter();
+    policy.id.namespace == object.id.namespace
+        && refs.any(|it| {
+            text_at(it, "/kind") == Some(object.id.kind)
+                && text_at(it, "/name") == Some(&*object.id.name)
+        })
+}

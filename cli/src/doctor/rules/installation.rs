@@ -1,0 +1,24 @@
+//! Of what Wakegate itself needs.
+
+use crate::rule::rules;
+
+rules! {
+    NO_KEDA = Error "keda-missing" at "the cluster":
+        "the API server does not know KEDA's ScaledObject: nothing is scaled, to zero or from it" =>
+        "install KEDA";
+    NO_POLICIES = Warning "crd-missing" at "the cluster":
+        "the API server does not know the kind WakePolicy" =>
+        "apply its CRD: deploy/base/crds, or the chart with its CRDs";
+    NO_PART = Error "part-missing" at "the cluster":
+        "no Deployment is the <part>: <effect>" =>
+        "install Wakegate, or let its Deployment carry the label app.kubernetes.io/name: <name>";
+    PART_DOWN = Error "part-not-ready" at "status.readyReplicas":
+        "the <part> has no ready replica: <effect>" =>
+        "see why: `kubectl -n <namespace> describe pods -l <selector>`";
+    PART_WEAK = Warning "part-partly-ready" at "status.readyReplicas":
+        "<ready> of <wanted> replicas of the <part> are ready" =>
+        "see why: `kubectl -n <namespace> describe pods -l <selector>`";
+    VERSIONS = Warning "versions-differ" at "spec.template.spec.containers[].image":
+        "the control plane is <one>, and the scaler <other>" =>
+        "run one release of both";
+}

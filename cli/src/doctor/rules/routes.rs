@@ -1,0 +1,31 @@
+//! Of the routes that are Wakegate's.
+
+use crate::rule::rules;
+
+rules! {
+    NOT_ATTACHED = Error "not-attached" at "spec.parentRefs[]":
+        "nothing puts the filter into the Envoys of Gateway <gateway>: requests at zero get a 503, and wake nothing" =>
+        "attach it to that Gateway: <how>";
+    NO_PARENT = Error "gateway-missing" at "spec.parentRefs[]":
+        "there is no Gateway <gateway>: no Envoy has the route" =>
+        "name one that is there";
+    ATTACHMENT_NOT_SEEN = Note "attachment-not-seen" at "spec.parentRefs[]":
+        "whether the filter is in the Envoys of Gateway <gateway> cannot be seen: neither Envoy Gateway nor Istio runs \
+         them" =>
+        "";
+    ATTACHED_TWICE = Warning "attached-twice" at "the second attachment":
+        "the filter is in the Envoys of Gateway <gateway> already, by <other>: each request is counted, and may be \
+         held, twice" =>
+        "remove one of them";
+    NO_CONFIG = Error "no-filter-config" at "the configuration of an attachment":
+        "it does not name <missing>: the filter refuses the configuration, and holds nothing" =>
+        "name the clusters of the control plane and the scaler, as the page on operations says under \"The filter's \
+         configuration\"";
+    ANNOTATION = Warning "annotation" at "metadata.annotations[wakegate.dev/…]":
+        "it has no effect: <problem>" =>
+        "correct it, or remove it";
+    LONG_HOLD = Note "long-hold" at "metadata.annotations[wakegate.dev/hold-timeout]":
+        "requests are held for up to <hold>: load balancers in front end a silent request earlier unless they are told \
+         (an Application Load Balancer of AWS after 60 s, one of Azure after 4 min)" =>
+        "see that the idle time-out of what is in front is longer";
+}
