@@ -1,6 +1,6 @@
 //! A container registry as a process.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,21 +11,21 @@ use crate::{Process, programs, until};
 /// For it to say where it listens.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The CNCF's registry, on loopback and without TLS, until it is dropped.
+/// The CNCF's registry, without TLS, until it is dropped.
 #[derive(Debug)]
 pub struct Registry {
     address: SocketAddr,
-    _process: Process,
+    process: Process,
     _folder: TempDir,
 }
 
 impl Registry {
-    /// Starts one that is empty.
-    pub async fn start() -> Result<Self> {
+    /// Starts one that is empty, on an address of this machine.
+    pub async fn start(host: IpAddr) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let configuration = folder.path().join("configuration.yaml");
         let text = format!(
-            "{{version: 0.1, storage: {{filesystem: {{rootdirectory: {}}}}}, http: {{addr: '127.0.0.1:0'}}}}",
+            "{{version: 0.1, storage: {{filesystem: {{rootdirectory: {}}}}}, http: {{addr: '{host}:0'}}}}",
             folder.path().join("images").display()
         );
         std::fs::write(&configuration, text)?;
@@ -37,7 +37,7 @@ impl Registry {
             .with_context(|| process.log())?;
         Ok(Self {
             address,
-            _process: process,
+            process,
             _folder: folder,
         })
     }
@@ -45,6 +45,17 @@ impl Registry {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How often somebody has fetched a part of an image.
+    pub fn n_fetched(&self) -> usize {
+        let log = self.process.log();
+        let fetches = log.lines().filter(|line| {
+            line.contains("method=GET")
+                && line.contains("/blobs/sha256:")
+                && line.contains("status=200")
+        });
+        fetches.count()
     }
 }
 

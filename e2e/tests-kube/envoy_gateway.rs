@@ -8,15 +8,17 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::Api;
 use kube::api::ListParams;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use wakegate_e2e::client::{Version, fetch, get};
 use wakegate_e2e::kube::objects::{Object, list};
 use wakegate_e2e::kube::{ENVOY_GATEWAY_NAMESPACE, Namespace, install_envoy_gateway};
-use wakegate_e2e::{Samples, eventually, eventually_is, samples};
+use wakegate_e2e::{Registry, Samples, eventually, eventually_is, samples};
 
 use crate::cycle::was_held;
+use crate::doctor::doctor;
 use crate::installed::{Installed, SOON, ask, is_asleep, shop};
+use crate::module_image::push;
 
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../envoy-config/envoy-gateway");
 /// What the Envoys and the Service of the Gateway carry.
@@ -105,6 +107,102 @@ async fn apply_shop(namespace: &Namespace) -> Result<()> {
     namespace.apply(&list(&objects)).await
 }
 
+/// Patches an object of the attachment, which is in this namespace.
+async fn patch(attached: &Attached, (namespace, object): (&str, &str), patch: Value) -> Result<()> {
+    let patch = patch.to_string();
+    let args = [
+        "--namespace",
+        namespace,
+        "patch",
+        object,
+        "--type=merge",
+        "--patch",
+        &patch,
+    ];
+    attached
+        .installed
+        .cluster
+        .kubectl(&args, None)
+        .await
+        .map(drop)
+}
+
+/// A Service of something that is outside of the cluster.
+fn in_cluster(address: SocketAddr) -> String {
+    let port = json!({"name": "http", "port": address.port()});
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "registry"},
+        "spec": {"ports": [port]}});
+    let slice = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+        "metadata": {"name": "registry", "labels": {"kubernetes.io/service-name": "registry"}},
+        "addressType": "IPv4", "ports": [port], "endpoints": [{"addresses": [address.ip()]}]});
+    json!({"apiVersion": "v1", "kind": "List", "items": [service, slice]}).to_string()
+}
+
+/// The module comes from a registry, as an image, and not from the control plane any more.
+async fn by_image(attached: &Attached, namespace: &Namespace) -> Result<Registry> {
+    // Outside of the cluster, where pods find it, and behind a Service: private addresses are asked without TLS.
+    let registry = Registry::start(Ipv4Addr::new(198, 18, 0, 1).into()).await?;
+    let address = registry.address();
+    namespace.apply(&in_cluster(address)).await?;
+    let services = namespace.api::<Service>();
+    let look = async || {
+        services
+            .get("registry")
+            .await
+            .ok()?
+            .spec?
+            .cluster_ip?
+            .parse()
+            .ok()
+    };
+    let private: Ipv4Addr = eventually(SOON, "the registry has an address", look).await?;
+    let pushed = async || push((private, address.port()).into()).ok();
+    let (image, digest) = eventually(SOON, "the image is pushed", pushed).await?;
+    let sha256 = digest.trim_start_matches("sha256:");
+    let before = registry.n_fetched();
+    let code = json!({"type": "Image", "http": null, "image": {"url": image, "sha256": sha256}});
+    let file = std::fs::read_to_string(Path::new(FILES).join("filter.yaml"))?;
+    let first = file.split("\n---\n").next().unwrap_or_default();
+    let mut policy: Value = serde_saphyr::from_str(first)?;
+    *policy
+        .pointer_mut("/spec/wasm/0/code")
+        .context("the policy has a module")? = code;
+    *policy
+        .pointer_mut("/spec/wasm/0/name")
+        .context("it has a name")? = json!("wakegate-by-image");
+    patch(
+        attached,
+        ("default", "envoyextensionpolicy/wakegate"),
+        policy,
+    )
+    .await?;
+    let fetched = async || (registry.n_fetched() > before).then_some(());
+    eventually(STARTED, "Envoy Gateway fetches the image", fetched).await?;
+    is_asleep(namespace).await?;
+    was_held(&ask(attached.address).await?)?;
+    Ok(registry)
+}
+
+/// What the documents warn of: without `routingType: Service` the route of a workload at zero is a fixed answer.
+async fn without_routing_by_service(attached: &Attached, namespace: &Namespace) -> Result<()> {
+    let endpoint = json!({"spec": {"routingType": "Endpoint"}});
+    patch(
+        attached,
+        (ENVOY_GATEWAY_NAMESPACE, "envoyproxy/wakegate"),
+        endpoint,
+    )
+    .await?;
+    is_asleep(namespace).await?;
+    let look = async || {
+        let answer = ask(attached.address).await?;
+        is_asleep(namespace).await?;
+        Ok(answer.status)
+    };
+    eventually_is(SOON, "the answer at zero", 503, look).await?;
+    let said = doctor(&attached.installed.cluster).await?;
+    said.is(2, &["routing-type HTTPRoute/shop"])
+}
+
 #[tokio::test]
 async fn requests_at_zero_are_held_and_answered() -> Result<()> {
     let attached = Attached::new().await?;
@@ -131,6 +229,11 @@ async fn requests_at_zero_are_held_and_answered() -> Result<()> {
     attached.held_is(0).await?;
     let lost = attached.samples().await?.sum("wakegate_lost_total");
     ensure!(lost == 0.0, "{lost} requests were lost");
+
+    doctor(&attached.installed.cluster).await?.is(0, &[])?;
+    let registry = by_image(&attached, &namespace).await?;
+    without_routing_by_service(&attached, &namespace).await?;
+    drop(registry);
     namespace.finish().await?;
     attached.installed.cluster.finish()
 }

@@ -107,10 +107,8 @@ pub(crate) async fn is_at(namespace: &Namespace, n: i32) -> Result<()> {
 pub(crate) async fn is_asleep(namespace: &Namespace) -> Result<()> {
     is_at(namespace, 0).await?;
     let look = async || {
-        let slices = namespace
-            .api::<EndpointSlice>()
-            .list(&ListParams::default())
-            .await?;
+        let of_shop = ListParams::default().labels("kubernetes.io/service-name=shop");
+        let slices = namespace.api::<EndpointSlice>().list(&of_shop).await?;
         let endpoints = slices.items.into_iter().filter_map(|slice| slice.endpoints);
         let pods = namespace.api::<Pod>().list(&ListParams::default()).await?;
         Ok(endpoints.flatten().count() + pods.items.len())

@@ -1,6 +1,7 @@
 //! The filter's module as a container image, in a registry, as Istio and Envoy Gateway take it.
 
 use std::ffi::OsStr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
@@ -33,15 +34,19 @@ fn digest(image: &str) -> Result<String> {
     Ok(digest.context("an index with a manifest")?.to_owned())
 }
 
+/// Pushes the filter's image as a user does, and returns its name and digest.
+pub(crate) fn push(registry: SocketAddr) -> Result<(String, String)> {
+    let repository = format!("{registry}/wakegate");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/push-images");
+    let args = [&repository, "tested", "filter"];
+    run(&mut Command::new(script), args)?;
+    Ok((format!("{repository}/filter:tested"), digest("filter")?))
+}
+
 #[tokio::test]
 async fn a_registry_gives_back_the_module_by_the_digest_that_was_built() -> Result<()> {
-    let registry = Registry::start().await?;
-    let repository = format!("{}/wakegate", registry.address());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/push-images");
-    run(&mut Command::new(script), [&repository, "tested", "filter"])?;
-
-    let image = format!("{repository}/filter:tested");
-    let built = digest("filter")?;
+    let registry = Registry::start(Ipv4Addr::LOCALHOST.into()).await?;
+    let (image, built) = push(registry.address())?;
     ensure!(crane(["digest", &image])? == built, "the digest is {built}");
     crane(["validate", "--remote", &image])?;
     let manifest: Value = serde_json::from_str(&crane(["manifest", &image])?)?;
@@ -55,7 +60,7 @@ async fn a_registry_gives_back_the_module_by_the_digest_that_was_built() -> Resu
 
     let folder = tempfile::tempdir()?;
     let exported = folder.path().join("files.tar");
-    let by_digest = format!("{repository}/filter@{built}");
+    let by_digest = format!("{image}@{built}");
     crane([OsStr::new("export"), by_digest.as_ref(), exported.as_ref()])?;
     let tar = [
         "-xOf".as_ref(),
