@@ -97,13 +97,14 @@ fn cluster_patch(name: &str) -> Value {
 
 /// A Gateway of Envoy Gateway with the filter, and a route that is held.
 fn healthy() -> Vec<Object> {
+    let module = concat!("registry.test/wakegate-filter:", env!("CARGO_PKG_VERSION"));
     let filter = json!({
         "name": "wakegate",
         "rootID": "wakegate",
         "failOpen": true,
         "code": {
             "type": "Image",
-            "image": { "url": "registry.test/wakegate-filter:v1", "sha256": "0".repeat(64) },
+            "image": { "url": module, "sha256": "0".repeat(64) },
         },
         "config": {
             "control_plane": { "cluster": "wakegate-control-plane" },
