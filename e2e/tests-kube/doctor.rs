@@ -1,6 +1,6 @@
 //! `wakegate doctor` says nothing of a cluster that is well, and finds what is not: on a real API server, with the chart
 //! installed and the kinds of Envoy Gateway as they are. Nobody controls these here, so what Envoy Gateway would write into
-//! their status is not there.
+//! their status is not there; with the real one: `envoy_gateway.rs`.
 
 use std::process::Output;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io/v1alpha1";
 const GATEWAY_API: &str = "gateway.networking.k8s.io/v1";
 
 /// What doctor exits with, and prints as JSON.
-struct Said {
+pub(crate) struct Said {
     status: i32,
     report: Value,
 }
@@ -27,7 +27,7 @@ struct Said {
 /// Nobody answers there.
 const NOBODY: [(&str, &str); 2] = [("scalerAddress", "127.0.0.1:1"), ("service", "blog")];
 
-async fn doctor(cluster: &Cluster) -> Result<Said> {
+pub(crate) async fn doctor(cluster: &Cluster) -> Result<Said> {
     let mut command = Command::new(programs::ours("wakegate")?);
     command.args(["doctor", "--output=json"]);
     command.env("KUBECONFIG", cluster.kubeconfig());
@@ -45,7 +45,7 @@ async fn doctor(cluster: &Cluster) -> Result<Said> {
 
 impl Said {
     /// Its findings as `rule Kind/name`, or `rule` alone for the cluster.
-    fn findings(&self) -> Vec<String> {
+    pub(crate) fn findings(&self) -> Vec<String> {
         let rules = |it: &Value| {
             let findings = it.as_array().into_iter().flatten();
             let rules = findings.filter_map(|it| it.get("rule")?.as_str());
@@ -67,7 +67,7 @@ impl Said {
     }
 
     #[track_caller]
-    fn is(&self, status: i32, findings: &[&str]) -> Result<()> {
+    pub(crate) fn is(&self, status: i32, findings: &[&str]) -> Result<()> {
         let found = self.findings();
         ensure!(
             self.status == status && found == findings,

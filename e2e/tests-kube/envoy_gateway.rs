@@ -12,10 +12,11 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use wakegate_e2e::client::{Version, fetch, get};
 use wakegate_e2e::kube::objects::{Object, list};
-use wakegate_e2e::kube::{ENVOY_GATEWAY_NAMESPACE, Namespace, install_envoy_gateway};
+use wakegate_e2e::kube::{Cluster, ENVOY_GATEWAY_NAMESPACE, Namespace, install_envoy_gateway};
 use wakegate_e2e::{Samples, eventually, eventually_is, samples};
 
 use crate::cycle::was_held;
+use crate::doctor::doctor;
 use crate::installed::{Installed, SOON, ask, is_asleep, shop};
 
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../envoy-config/envoy-gateway");
@@ -105,6 +106,28 @@ async fn apply_shop(namespace: &Namespace) -> Result<()> {
     namespace.apply(&list(&objects)).await
 }
 
+/// Of all that serves nothing is said; a module that is not the one that was named is.
+async fn doctor_reads_what_envoy_gateway_says(cluster: &Cluster) -> Result<()> {
+    doctor(cluster).await?.is(0, &[])?;
+    let other = json!([{
+        "op": "replace",
+        "path": "/spec/wasm/0/code/http/sha256",
+        "value": "0".repeat(64),
+    }]);
+    let other = format!("--patch={other}");
+    let patch = [
+        "patch",
+        "eep/wakegate",
+        "--namespace=default",
+        "--type=json",
+        &other,
+    ];
+    cluster.kubectl(&patch, None).await?;
+    let refused = vec!["policy-not-accepted EnvoyExtensionPolicy/wakegate".to_owned()];
+    let look = async || Ok(doctor(cluster).await?.findings());
+    eventually_is(STARTED, "what Envoy Gateway says", refused, look).await
+}
+
 #[tokio::test]
 async fn requests_at_zero_are_held_and_answered() -> Result<()> {
     let attached = Attached::new().await?;
@@ -131,6 +154,7 @@ async fn requests_at_zero_are_held_and_answered() -> Result<()> {
     attached.held_is(0).await?;
     let lost = attached.samples().await?.sum("wakegate_lost_total");
     ensure!(lost == 0.0, "{lost} requests were lost");
+    doctor_reads_what_envoy_gateway_says(&attached.installed.cluster).await?;
     namespace.finish().await?;
     attached.installed.cluster.finish()
 }
