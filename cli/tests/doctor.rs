@@ -81,6 +81,30 @@ async fn of_what_is_well_nothing_is_said() {
     }
 }
 
+/// What comes with Wakegate to attach it, as users apply it.
+#[tokio::test]
+async fn of_the_configurations_that_come_along_nothing_is_said() {
+    let line = [
+        "doctor",
+        "-f",
+        "../envoy-config/envoy-gateway",
+        "tests/doctor/route",
+    ];
+    let report = doctor::read(&Line::parse_from(line).args).await.unwrap();
+    assert!(report.n_read > 3 && report.objects.is_empty(), "{report}");
+    // The route is one of ours: without the rest it would be said.
+    let files = ["gateway.yaml", "gateway-class.yaml"];
+    let files = files.map(|name| format!("../envoy-config/envoy-gateway/{name}"));
+    let line = [
+        &["doctor", "-f", "tests/doctor/route"][..],
+        &files.each_ref().map(String::as_str),
+    ];
+    let report = doctor::read(&Line::parse_from(line.concat()).args)
+        .await
+        .unwrap();
+    assert_eq!(report.status(), 2, "{report}");
+}
+
 #[tokio::test]
 async fn each_rule_is_there_for_something_and_nothing_is_left_to_fill_in() {
     let mut seen = BTreeSet::new();

@@ -1,6 +1,6 @@
 //! `wakegate doctor` says nothing of a cluster that is well, and finds what is not: on a real API server, with the chart
 //! installed and the kinds of Envoy Gateway as they are. Nobody controls these here, so what Envoy Gateway would write into
-//! their status is not there.
+//! their status is not there; with the real one: `envoy_gateway.rs`.
 
 use std::process::Output;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub(crate) async fn doctor(cluster: &Cluster) -> Result<Said> {
 
 impl Said {
     /// Its findings as `rule Kind/name`, or `rule` alone for the cluster.
-    fn findings(&self) -> Vec<String> {
+    pub(crate) fn findings(&self) -> Vec<String> {
         let rules = |it: &Value| {
             let findings = it.as_array().into_iter().flatten();
             let rules = findings.filter_map(|it| it.get("rule")?.as_str());
@@ -97,13 +97,14 @@ fn cluster_patch(name: &str) -> Value {
 
 /// A Gateway of Envoy Gateway with the filter, and a route that is held.
 fn healthy() -> Vec<Object> {
+    let module = concat!("registry.test/wakegate-filter:", env!("CARGO_PKG_VERSION"));
     let filter = json!({
         "name": "wakegate",
         "rootID": "wakegate",
         "failOpen": true,
         "code": {
             "type": "Image",
-            "image": { "url": "registry.test/wakegate-filter:v1", "sha256": "0".repeat(64) },
+            "image": { "url": module, "sha256": "0".repeat(64) },
         },
         "config": {
             "control_plane": { "cluster": "wakegate-control-plane" },

@@ -4,6 +4,7 @@ mod envoy_gateway;
 mod installation;
 mod istio;
 mod modules;
+mod reach;
 mod routes;
 mod scaling;
 mod timeouts;
@@ -52,6 +53,7 @@ pub(crate) fn check(objects: &Objects, unread: Vec<Unread>) -> Report {
     timeouts::check(&context, &mut found);
     modules::check(&context, &mut found);
     istio::check(&context, &mut found);
+    reach::check(&context, &mut found);
     scaling::check(&context, &mut found);
     installation::check(&context, &mut found);
     let reports = found.objects.into_iter();

@@ -50,6 +50,8 @@ enum Origin {
 pub struct Objects {
     origin: Origin,
     by_kind: BTreeMap<&'static str, Vec<Object>>,
+    /// Where each of them is: routes ask for their Services, and there may be thousands.
+    places: BTreeMap<(&'static str, String, String), usize>,
     /// Kinds that the API server does not have.
     missing: BTreeSet<&'static str>,
     /// Kinds of which there may be more than was read.
@@ -71,6 +73,7 @@ impl Objects {
         Self {
             origin,
             by_kind: BTreeMap::new(),
+            places: BTreeMap::new(),
             missing: BTreeSet::new(),
             unread: BTreeSet::new(),
         }
@@ -131,6 +134,8 @@ impl Objects {
             file: file.map(str::to_owned),
         };
         let objects = self.by_kind.entry(resource.kind).or_default();
+        let place = (resource.kind, id.namespace.clone(), id.name.clone());
+        self.places.insert(place, objects.len());
         objects.push(Object { id, value });
     }
 
@@ -141,8 +146,8 @@ impl Objects {
 
     /// The object of that kind and place.
     pub(crate) fn get(&self, resource: Resource, namespace: &str, name: &str) -> Option<&Object> {
-        let mut all = self.all(resource).iter();
-        all.find(|it| it.id.namespace == namespace && it.id.name == name)
+        let place = (resource.kind, namespace.to_owned(), name.to_owned());
+        self.all(resource).get(*self.places.get(&place)?)
     }
 
     /// Whether it is a cluster that was read, and not files.

@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::Value;
-use wakegate_api::{Settings, annotations::PREFIX, parse_duration};
+use wakegate_api::{GoDuration, Settings, annotations::PREFIX, parse_duration};
 
 use super::{
     objects::{
-        GATEWAY, GRPC_ROUTE, HTTP_ROUTE, INGRESS, Object, Objects, SERVICE, WAKE_POLICY, list_at,
-        text_at,
+        GATEWAY, GRPC_ROUTE, HTTP_ROUTE, HTTP_SCALED_OBJECT, INGRESS, INTERCEPTOR_ROUTE, Object,
+        Objects, SERVICE, WAKE_POLICY, list_at, text_at,
     },
     policy::Scope,
 };
@@ -38,7 +38,8 @@ pub(crate) struct Parent<'a> {
     pub(crate) gateway: Option<&'a Object>,
 }
 
-/// All of them: by an annotation of their own or of a Service that they lead to, or by a WakePolicy.
+/// All of them: by an annotation of their own or of a Service that they lead to, by a WakePolicy, or by an object of the
+/// KEDA HTTP add-on for their Service.
 pub(crate) fn routes(objects: &Objects) -> Vec<Route<'_>> {
     let kinds = [HTTP_ROUTE, GRPC_ROUTE, INGRESS];
     let all = kinds.into_iter().flat_map(|kind| objects.all(kind));
@@ -70,7 +71,8 @@ impl<'a> Route<'a> {
             Some(is_ours) => is_ours,
             None => of_services.iter().any(|it| it.scale_to_zero == Some(true)),
         };
-        if !is_annotated && policies.is_empty() {
+        let add_ons = add_ons(objects, &services);
+        if !is_annotated && policies.is_empty() && add_ons.is_empty() {
             return None;
         }
         let of_policies = policies
@@ -78,7 +80,9 @@ impl<'a> Route<'a> {
             .filter_map(|it| parse_duration(it.text("/spec/hold/timeout")?))
             .max();
         let of_services = of_services.iter().filter_map(|it| it.hold_timeout).max();
+        let of_add_ons = add_ons.iter().filter_map(|it| add_on_hold(it)).max();
         let hold = of_policies.or(own.hold_timeout).or(of_services);
+        let hold = hold.or(of_add_ons);
         let is_own = of_policies.is_none() && own.hold_timeout.is_some();
         let field = format!("metadata.annotations[{PREFIX}hold-timeout]");
         Some(Self {
@@ -153,6 +157,30 @@ fn services(route: &Object) -> BTreeSet<(String, String)> {
 fn of_ingress(route: &Object, backend: &Value) -> Option<(String, String)> {
     let name = text_at(backend, "/service/name")?;
     Some((route.id.namespace.clone(), name.to_owned()))
+}
+
+/// The objects of the KEDA HTTP add-on for one of these Services.
+fn add_ons<'a>(objects: &'a Objects, services: &[&Object]) -> Vec<&'a Object> {
+    let kinds = [
+        (INTERCEPTOR_ROUTE, "/spec/target/service"),
+        (HTTP_SCALED_OBJECT, "/spec/scaleTargetRef/service"),
+    ];
+    let all = kinds.into_iter().flat_map(|(kind, service)| {
+        let all = objects.all(kind).iter();
+        all.map(move |object| (object, object.text(service)))
+    });
+    let ours = all.filter(|(object, service)| {
+        let mut services = services.iter().map(|it| &it.id);
+        services.any(|it| it.namespace == object.id.namespace && Some(&*it.name) == *service)
+    });
+    ours.map(|(object, _)| object).collect()
+}
+
+/// How long one of these says that requests are held.
+fn add_on_hold(object: &Object) -> Option<Duration> {
+    let fields = ["/spec/timeouts/readiness", "/spec/timeouts/conditionWait"];
+    let text = fields.into_iter().find_map(|it| object.text(it))?;
+    GoDuration::from(text).parse().ok()
 }
 
 fn targets(policy: &Object, object: &Object) -> bool {

@@ -76,7 +76,11 @@ fn image<'a>(deployment: &'a Object, name: &str) -> Option<&'a str> {
 
 /// What comes behind an image's name: a tag. Digests differ between images of one release.
 fn tag<'a>(deployment: &'a Object, name: &str) -> Option<&'a str> {
-    let last = image(deployment, name)?.rsplit('/').next()?;
+    tag_of(image(deployment, name)?)
+}
+
+fn tag_of(image: &str) -> Option<&str> {
+    let last = image.rsplit('/').next()?;
     let (name, _) = last.split_once('@').unwrap_or((last, ""));
     name.split_once(':').map(|(_, tag)| tag)
 }
@@ -113,16 +117,26 @@ fn replicas(deployment: &Object, part: &Part, found: &mut Found) {
 }
 
 fn versions(context: &Context<'_>, tags: &[Option<&str>], found: &mut Found) {
-    let [Some(one), Some(other)] = tags else {
+    let [Some(one), scaler] = *tags else {
         return;
     };
-    let [_, scaler] = &DAEMONS;
+    let [_, of_scaler] = &DAEMONS;
     let mut deployments = context.objects.all(DEPLOYMENT).iter();
-    if let Some(deployment) = deployments.find(|it| is_part(it, scaler.name))
-        && one != other
-    {
-        let facts = [("one", *one), ("other", *other)];
-        let field = "spec.template.spec.containers[].image";
-        found.say(&deployment.id, VERSIONS.at(field, &facts));
+    let deployment = deployments.find(|it| is_part(it, of_scaler.name));
+    let scaler = deployment.zip(scaler).map(|(deployment, tag)| {
+        let field = "spec.template.spec.containers[].image".to_owned();
+        (&deployment.id, field, tag)
+    });
+    let filters = context.attachments.iter().filter_map(|it| {
+        let mut urls = ["/code/image/url", "/url"].into_iter();
+        let url = urls.find_map(|url| text_at(it.value, url))?;
+        Some((&it.object.id, it.field.clone(), tag_of(url)?))
+    });
+    for (id, field, other) in scaler.into_iter().chain(filters) {
+        // What moves by itself is no release.
+        if other != one && other != "latest" {
+            let facts = [("one", one), ("other", other)];
+            found.say(id, VERSIONS.at(field, &facts));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What Istio does with the filter, and to requests that are held.
+//! Whether an attachment is anywhere, and what Istio does with it and to requests that are held.
 
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use crate::doctor::{
     attachment::{Attachment, By},
     objects::{DEPLOYMENT, GATEWAY, Object, Objects, text_at},
     rules::istio::{
-        BEFORE_AUTHENTICATION, BEFORE_AUTHORIZATION, CONNECTION_SETTINGS, FAIL_CLOSE, NO_GATEWAY,
+        BEFORE_AUTHENTICATION, BEFORE_AUTHORIZATION, CONNECTION_SETTINGS, FAIL_CLOSE,
         PLUGIN_UNPINNED,
     },
+    rules::routes::NO_GATEWAY,
 };
 
 /// Where a pod says what its proxy is told.
@@ -26,14 +27,14 @@ const SETTINGS: [(&str, Option<Duration>); 3] = [
 
 pub(super) fn check(context: &Context<'_>, found: &mut Found) {
     for attachment in &context.attachments {
+        if let Some(target) = missing_target(context.objects, attachment) {
+            let finding = NO_GATEWAY.at("spec", &[("target", &target)]);
+            found.say(&attachment.object.id, finding);
+        }
         match attachment.by {
             By::ExtensionPolicy => continue,
             By::WasmPlugin => plugin(attachment, found),
             By::EnvoyFilter => filter(attachment, found),
-        }
-        if let Some(target) = missing_target(context.objects, attachment) {
-            let finding = NO_GATEWAY.at("spec", &[("target", &target)]);
-            found.say(&attachment.object.id, finding);
         }
         for gateway in workloads(context.objects, attachment) {
             connection_settings(context, gateway, found);

@@ -48,6 +48,8 @@ kinds! {
     DEPLOYMENT = kind("apps", "Deployment", "deployments", V1);
     AUTOSCALER = kind("autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers", &["v2", "v1"]);
     WAKE_POLICY = kind("wakegate.dev", "WakePolicy", "wakepolicies", V1ALPHA1);
+    INTERCEPTOR_ROUTE = kind("http.keda.sh", "InterceptorRoute", "interceptorroutes", &["v1beta1"]);
+    HTTP_SCALED_OBJECT = kind("http.keda.sh", "HTTPScaledObject", "httpscaledobjects", V1ALPHA1);
     SCALED_OBJECT = kind("keda.sh", "ScaledObject", "scaledobjects", V1ALPHA1);
     TRIGGER_AUTHENTICATION = kind("keda.sh", "TriggerAuthentication", "triggerauthentications", V1ALPHA1);
     CLUSTER_TRIGGER_AUTHENTICATION =

@@ -18,7 +18,7 @@ rules! {
     PART_WEAK = Warning "part-partly-ready" at "status.readyReplicas":
         "<ready> of <wanted> replicas of the <part> are ready" =>
         "see why: `kubectl -n <namespace> describe pods -l <selector>`";
-    VERSIONS = Warning "versions-differ" at "spec.template.spec.containers[].image":
-        "the control plane is <one>, and the scaler <other>" =>
-        "run one release of both";
+    VERSIONS = Warning "versions-differ" at "the image of the scaler or of the filter":
+        "it is <other>, and the control plane <one>: what one of them says the other may not understand" =>
+        "run one release of the control plane, the scaler and the filter";
 }

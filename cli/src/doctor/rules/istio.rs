@@ -15,9 +15,18 @@ rules! {
     PLUGIN_UNPINNED = Warning "plugin-not-pinned" at "spec.url, spec.sha256":
         "<problem>: what runs may change without a word here" =>
         "name the module's digest as `sha256`";
-    NO_GATEWAY = Error "matches-no-gateway" at "spec.targetRefs, spec.selector":
-        "<target> is not there: the filter is nowhere, and nothing is held" =>
-        "name a Gateway of this namespace, or the labels of the gateway's pods";
+    SERVICE_MISSING = Error "service-missing" at "the configuration of an attachment":
+        "there is no Service <service> with a port <port>, and so no cluster of that name: the filter does not reach the \
+         <part>" =>
+        "name the Service and the port as they are";
+    NOT_GRPC = Warning "service-port-not-grpc" at "spec.ports[]":
+        "port <port> does not say that it speaks gRPC: Istio uses HTTP/1.1, and the filter does not reach the <part>, unless \
+         a DestinationRule says otherwise" =>
+        "call the port grpc, or say `appProtocol: grpc`";
+    NOT_EXPORTED = Error "service-not-exported" at "metadata.annotations[networking.istio.io/exportTo]":
+        "it is not for namespace <namespace>: the gateways there have no cluster for it, and the filter does not reach the \
+         <part>" =>
+        "add that namespace";
     CONNECTION_SETTINGS = Error "connection-settings-shorter-than-hold" at
         "spec.template.metadata.annotations[proxy.istio.io/config]":
         "<setting> ends a request after <value>, and <route> holds requests for up to <hold>" =>

@@ -17,6 +17,9 @@ rules! {
         "the filter is in the Envoys of Gateway <gateway> already, by <other>: each request is counted, and may be \
          held, twice" =>
         "remove one of them";
+    NO_GATEWAY = Error "matches-no-gateway" at "spec of an attachment":
+        "<target> is not there: the filter is nowhere, and nothing is held" =>
+        "name a Gateway of this namespace, or the labels of the gateway's pods";
     NO_CONFIG = Error "no-filter-config" at "the configuration of an attachment":
         "it does not name <missing>: the filter refuses the configuration, and holds nothing" =>
         "name the clusters of the control plane and the scaler, as the page on operations says under \"The filter's \
