@@ -187,6 +187,8 @@ async fn of_a_healthy_installation_nothing_is_said_and_each_fault_is_found() -> 
     let namespace = cluster.namespace("doctor").await?;
     namespace.apply(&list(&healthy())).await?;
     doctor(cluster).await?.is(0, &[])?;
+    let test = ["test", "wakegate", "--namespace", INSTALLED, "--timeout=1m"];
+    installed.helm.run(&test).await?;
 
     let here = (cluster, &namespace);
     let held = route(&[("scale-to-zero", "true"), ("hold-timeout", "90s")]);
@@ -231,6 +233,8 @@ async fn of_a_healthy_installation_nothing_is_said_and_each_fault_is_found() -> 
     cluster.kubectl(&args, None).await?;
     let said = vec!["part-not-ready Deployment/wakegate-scaler".to_owned()];
     eventually_is(SOON, "the scaler is gone", said, look).await?;
+    let passed = installed.helm.run(&test).await.is_ok();
+    ensure!(!passed, "helm test passes without a scaler");
     namespace.finish().await?;
     installed.cluster.finish()
 }

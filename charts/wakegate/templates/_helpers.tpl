@@ -173,10 +173,10 @@ readinessProbe:
 {{- end -}}
 {{- end }}
 
-{{/* Of an object of the hook: (list $ namespace annotations). */}}
-{{- define "wakegate.uninstallMetadata" -}}
-name: wakegate-uninstall
-namespace: {{ index . 1 }}
-labels: {{ include "wakegate.labels" (list (index . 0) "uninstall") | nindent 2 }}
-annotations: {{ toYaml (index . 2) | nindent 2 }}
+{{/* Of an object of a hook: (list $ "component" namespace annotations). */}}
+{{- define "wakegate.hookMetadata" -}}
+name: wakegate-{{ index . 1 }}
+namespace: {{ index . 2 }}
+labels: {{ include "wakegate.labels" (list (index . 0) (index . 1)) | nindent 2 }}
+annotations: {{ toYaml (index . 3) | nindent 2 }}
 {{- end }}
