@@ -52,7 +52,12 @@ fn exchange(stream: &mut TcpStream, answer: &Answer, wait: &mut Duration) -> std
     let head = String::from_utf8(head).unwrap();
     let mut words = head.split(' ');
     assert_eq!(words.next(), Some("GET"), "nothing is ever written: {head}");
-    let (code, body) = answer(words.next().unwrap());
+    let url = words.next().unwrap();
+    assert!(
+        !url.contains("/secrets") || head.contains("PartialObjectMetadataList"),
+        "what is in Secrets is nobody's business: {head}"
+    );
+    let (code, body) = answer(url);
     let body = body.to_string();
     let n = body.len();
     write!(
@@ -67,8 +72,12 @@ fn status(code: u16, message: &str) -> (u16, Value) {
 }
 
 fn wakegate(config: &NamedTempFile, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wakegate"));
-    command.arg("migrate").args(args).env_clear();
+    run(config, "migrate", args)
+}
+
+fn run(config: &NamedTempFile, command: &str, args: &[&str]) -> Output {
+    let mut wakegate = Command::new(env!("CARGO_BIN_EXE_wakegate"));
+    let command = wakegate.arg(command).args(args).env_clear();
     command.env("KUBECONFIG", config.path()).output().unwrap()
 }
 
@@ -212,5 +221,28 @@ fn who_is_not_let_in_gets_no_report() {
     assert!(
         told.starts_with("wakegate: list interceptorroutes of all namespaces: "),
         "{told}"
+    );
+}
+
+#[test]
+fn doctor_does_without_secrets_and_names_what_it_may_not_list() {
+    let empty = json!({ "kind": "List", "apiVersion": "v1", "metadata": {}, "items": [] });
+    let answer = move |url: &str| {
+        if url.contains("/secrets") {
+            return status(403, "you may not list secrets");
+        }
+        if url.contains("/envoyproxies") {
+            return status(403, "you may not list envoyproxies");
+        }
+        (200, empty.clone())
+    };
+    let config = serve(Box::new(answer), Duration::ZERO);
+    let output = run(&config, "doctor", &["-n", "shop"]);
+    let report = text(output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{report}");
+    assert_eq!(
+        report,
+        "Not read: envoyproxies of namespace shop: you may not list envoyproxies\n\
+         0 errors, 0 warnings, 0 notes; 0 objects read\n"
     );
 }
