@@ -45,6 +45,34 @@ impl BackendId {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
+
+    /// Whether a cluster of Envoy is the backend's: one of our EDS has its name, and Istio calls those of a Service
+    /// `outbound|port|subset|service.namespace.svc.domain` (istio/istio, `pilot/pkg/model/service.go`,
+    /// `BuildSubsetKey`), which of its subsets it may be.
+    ///
+    /// ```
+    /// # use wakegate_core::BackendId;
+    /// let web = BackendId::new("shop", "web", 80);
+    /// assert!(web.is_of(b"shop/web/80"));
+    /// assert!(web.is_of(b"outbound|80|v2|web.shop.svc.cluster.local"));
+    /// assert!(!web.is_of(b"outbound|81||web.shop.svc.cluster.local"));
+    /// ```
+    pub fn is_of(&self, cluster: &[u8]) -> bool {
+        cluster == self.as_str().as_bytes() || self.is_of_istios(cluster).unwrap_or(false)
+    }
+
+    fn is_of_istios(&self, cluster: &[u8]) -> Option<bool> {
+        let mut parts = self.as_str().splitn(3, '/');
+        let (namespace, service, port) = (parts.next()?, parts.next()?, parts.next()?);
+        let rest = cluster.strip_prefix(b"outbound|")?;
+        let rest = rest.strip_prefix(port.as_bytes())?.strip_prefix(b"|")?;
+        let subset = rest.iter().position(|byte| *byte == b'|')?;
+        let host = rest.get(subset..)?.strip_prefix(b"|")?;
+        let rest = host.strip_prefix(service.as_bytes())?.strip_prefix(b".")?;
+        let rest = rest.strip_prefix(namespace.as_bytes())?;
+        let domain = rest.strip_prefix(b".svc.")?;
+        Some(!domain.is_empty())
+    }
 }
 
 impl Key {
@@ -145,5 +173,32 @@ impl fmt::Display for BackendId {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_of_istio_is_a_services_whatever_its_subset_and_domain() {
+        let web = BackendId::new("shop", "web", 80);
+        for (cluster, is_webs) in [
+            ("outbound|80||web.shop.svc.cluster.local", true),
+            ("outbound|80|canary|web.shop.svc.example.internal", true),
+            ("outbound|8080||web.shop.svc.cluster.local", false),
+            ("outbound|80||web.shop2.svc.cluster.local", false),
+            ("outbound|80||webb.shop.svc.cluster.local", false),
+            ("outbound|80||web.shop.svc.", false),
+            ("outbound|80|web.shop.svc.cluster.local", false),
+            ("outbound|80||web.example.com", false),
+            ("inbound|80||web.shop.svc.cluster.local", false),
+            ("outbound|", false),
+            ("", false),
+        ] {
+            assert_eq!(web.is_of(cluster.as_bytes()), is_webs, "{cluster}");
+        }
+        assert!(!web.is_of(b"outbound|80|\xff|web.shop\xff.svc.x"));
+        assert!(!BackendId::from("odd").is_of(b"outbound|80||web.shop.svc.x"));
     }
 }

@@ -369,9 +369,8 @@ impl Worker {
     fn pick_of<'r>(&self, targets: &'r [Target], request: &impl Request) -> Option<&'r Target> {
         let cluster = request.cluster();
         let is_picked = |target: &&Target| {
-            cluster
-                .as_deref()
-                .is_some_and(|cluster| cluster == target.backend.as_str().as_bytes())
+            let cluster = cluster.as_deref();
+            cluster.is_some_and(|cluster| target.backend.is_of(cluster))
         };
         let is_ready = |target: &&Target| {
             let slot = self.backends.get(&target.backend);
