@@ -44,6 +44,7 @@ e2e *args: programs wasm wasm-that-dies envoy
 e2e-kube *args: kube-tools kube-programs (images 'filter') envoy
     KUBEBUILDER_ASSETS=$(scripts/kubernetes) KEDA_BIN_DIR=$(scripts/keda) KEDA_MANIFESTS=$(scripts/keda --manifests) \
         GATEWAY_API_CRDS=$(scripts/gateway-api) ENVOY_BIN=$(scripts/envoy) \
+        ISTIO_API=$(scripts/go-module istio istio.io/api) \
         ENVOY_GATEWAY=$(scripts/go-tool envoy-gateway) \
         ENVOY_GATEWAY_MODULE=$(scripts/go-module envoy-gateway github.com/envoyproxy/gateway) \
         HELM=$(scripts/go-tool helm) CRANE=$(scripts/go-tool crane) REGISTRY_BIN=$(scripts/registry) \
@@ -136,6 +137,7 @@ kube-tools:
     @scripts/go-tool helm
     @scripts/go-tool envoy-gateway
     @scripts/go-module envoy-gateway github.com/envoyproxy/gateway
+    @scripts/go-module istio istio.io/api
     @scripts/go-tool crane
     @scripts/registry
 

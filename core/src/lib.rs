@@ -6,6 +6,7 @@
 //! epoch that the caller chooses; answers go out as enums that the edge carries out.
 
 mod answer;
+mod authority;
 mod backend;
 mod clock;
 mod demand;
@@ -26,6 +27,7 @@ mod update;
 mod worker;
 
 pub use self::answer::{Answer, Parts, Reason, Rendered, StaticReply};
+pub use self::authority::authority;
 pub use self::backend::{Backend, BackendId, Key};
 pub use self::clock::Clock;
 pub use self::demand::{Demand, Totals};

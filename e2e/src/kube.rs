@@ -13,7 +13,7 @@ mod scene;
 mod wakegate;
 mod watched;
 
-pub use cluster::{Cluster, ClusterOptions, Program};
+pub use cluster::{Cluster, ClusterOptions, Crds, Program};
 pub use envoy_gateway::{ENVOY_GATEWAY_NAMESPACE, install_envoy_gateway};
 pub use helm::{CHART, Helm};
 pub use namespace::Namespace;

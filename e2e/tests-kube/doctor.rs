@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use wakegate_e2e::kube::objects::{Object, deployment, list, scaled_object, service};
-use wakegate_e2e::kube::{Cluster, ClusterOptions, Namespace};
+use wakegate_e2e::kube::{Cluster, ClusterOptions, Crds, Namespace};
 use wakegate_e2e::{eventually_is, programs};
 
 use crate::installed::{INSTALLED, Installed};
@@ -183,7 +183,7 @@ async fn of_a_healthy_installation_nothing_is_said_and_each_fault_is_found() -> 
     let installed = Installed::without_wakegate(INSTALLED, true).await?;
     installed.install(&[]).await?;
     let cluster = &installed.cluster;
-    cluster.apply_envoy_gateway().await?;
+    cluster.apply_crds(Crds::EnvoyGateway).await?;
     let namespace = cluster.namespace("doctor").await?;
     namespace.apply(&list(&healthy())).await?;
     doctor(cluster).await?.is(0, &[])?;

@@ -27,6 +27,7 @@ mod interceptor_route_rules;
 mod interceptor_route_times;
 mod interceptor_routes;
 mod interceptor_routes_change;
+mod istio;
 mod keda_by_tls;
 mod keda_certificate;
 mod kinds_come_later;

@@ -132,7 +132,7 @@ impl Example {
 }
 
 /// Runs the script of the README.
-async fn make_certificates(folder: &Path) -> Result<()> {
+pub(crate) async fn make_certificates(folder: &Path) -> Result<()> {
     let script = Path::new(FOLDER).join("certificates");
     let log = folder.join("certificates.log");
     let args = [folder.join("tls")];

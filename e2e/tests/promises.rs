@@ -21,6 +21,7 @@ mod health_checks_wake_nothing;
 mod holds_in_order;
 mod hostile_clients;
 mod http_add_on;
+mod istio;
 mod mass_endings;
 mod needs_no_root;
 mod no_control_plane;

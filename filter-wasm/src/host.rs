@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use wakegate_core::{Parts, Rendered, ResponseFlags, TimeLeft};
+use wakegate_core::{Parts, Rendered, ResponseFlags, TimeLeft, authority};
+use wakegate_wire::grpc_service;
 
 use crate::abi::{BufferType, LogLevel, MapType, MetricType, Returned, imports};
 
@@ -110,7 +111,13 @@ pub(crate) fn set_tick(period: Duration) {
 }
 
 pub(crate) fn open_stream(cluster: &str, service: &str, method: &str) -> Option<u32> {
-    imports::open_grpc_stream(cluster, service, method)
+    match authority(cluster) {
+        None => imports::open_grpc_stream(cluster.as_bytes(), service, method),
+        Some(authority) => {
+            let target = grpc_service(cluster, authority);
+            imports::open_grpc_stream(&target, service, method)
+        }
+    }
 }
 
 pub(crate) fn send(stream: u32, message: &[u8]) {

@@ -29,6 +29,7 @@ pub mod externalscaler;
 
 mod demand;
 mod error;
+mod grpc_service;
 mod ledgers;
 mod plugin;
 mod routes;
@@ -39,6 +40,7 @@ pub use prost::bytes::Bytes;
 
 pub use self::demand::decode_report;
 pub use self::error::DecodeError;
+pub use self::grpc_service::grpc_service;
 pub use self::ledgers::{Pages, Tables, decode_relayed, encode_page, encode_relayed, encode_table};
 pub use self::plugin::{ConfigError, PluginConfig};
 pub use self::routes::{AssembleError, Assembler};

@@ -29,6 +29,7 @@ use super::namespace::Namespace;
 use super::node::Node;
 
 pub(crate) use self::kubectl::Kubectl;
+pub use self::objects::Crds;
 pub use self::program::Program;
 pub(crate) use self::running::{Running, client_of};
 
@@ -163,9 +164,9 @@ impl Cluster {
         objects::apply_gateway_class(&self.kubectl).await
     }
 
-    /// Applies Envoy Gateway's CRDs.
-    pub async fn apply_envoy_gateway(&self) -> Result<()> {
-        objects::apply_envoy_gateway(&self.kubectl).await?;
+    /// Applies CRDs of others.
+    pub async fn apply_crds(&self, crds: Crds) -> Result<()> {
+        objects::apply_crds(&self.kubectl, crds).await?;
         self.established().await
     }
 

@@ -267,13 +267,14 @@ pub(crate) fn http_call(cluster: &str, headers: &[(&str, &str)], timeout_ms: u32
     })
 }
 
-pub(crate) fn open_grpc_stream(cluster: &str, service: &str, method: &str) -> Option<u32> {
+/// `target` is the name of a cluster, or a `GrpcService` of Envoy's.
+pub(crate) fn open_grpc_stream(target: &[u8], service: &str, method: &str) -> Option<u32> {
     let metadata = pairs::encode(&[]);
     // SAFETY: as in `http_call`.
     number(|token| unsafe {
         proxy_grpc_stream(
-            cluster.as_ptr(),
-            cluster.len(),
+            target.as_ptr(),
+            target.len(),
             service.as_ptr(),
             service.len(),
             method.as_ptr(),

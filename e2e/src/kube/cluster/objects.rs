@@ -52,9 +52,22 @@ pub(super) async fn apply_gateway_api(kubectl: &Kubectl) -> Result<()> {
     apply_path(kubectl, &program::gateway_api_crds()?).await
 }
 
-/// Envoy Gateway's CRDs.
-pub(super) async fn apply_envoy_gateway(kubectl: &Kubectl) -> Result<()> {
-    apply_path(kubectl, &program::envoy_gateway_crds()?).await
+/// CRDs of others, whose controllers are not there.
+#[derive(Debug, Clone, Copy)]
+pub enum Crds {
+    /// Envoy Gateway's.
+    EnvoyGateway,
+    /// Istio's.
+    Istio,
+}
+
+/// CRDs of others.
+pub(super) async fn apply_crds(kubectl: &Kubectl, crds: Crds) -> Result<()> {
+    let path = match crds {
+        Crds::EnvoyGateway => program::envoy_gateway_crds()?,
+        Crds::Istio => program::istio_crds()?,
+    };
+    apply_path(kubectl, &path).await
 }
 
 /// The class of all Gateways: it belongs to the cluster, and tests that made it at once would be in each other's way.

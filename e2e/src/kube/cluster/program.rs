@@ -128,6 +128,11 @@ pub(super) fn envoy_gateway_crds() -> Result<PathBuf> {
     Ok(module.join("charts/gateway-helm/charts/crds/crds/generated"))
 }
 
+/// The file with Istio's CRDs.
+pub(super) fn istio_crds() -> Result<PathBuf> {
+    Ok(folder("ISTIO_API")?.join("kubernetes/customresourcedefinitions.gen.yaml"))
+}
+
 fn folder(variable: &str) -> Result<PathBuf> {
     env::var_os(variable)
         .map(PathBuf::from)
