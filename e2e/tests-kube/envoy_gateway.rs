@@ -48,7 +48,7 @@ impl Attached {
         let sha256 = sha256.split_whitespace().next().unwrap_or_default();
         for name in ["gateway-class.yaml", "gateway.yaml", "filter.yaml"] {
             let text = std::fs::read_to_string(Path::new(FILES).join(name))?;
-            let text = text.replace("sha256: SHA256", &format!("sha256: {sha256}"));
+            let text = text.replace("\"SHA256\"", &format!("\"{sha256}\""));
             installed.cluster.apply(&text).await?;
         }
         let (address, metrics) = reached(&installed).await?;

@@ -27,7 +27,7 @@ async fn the_api_server_takes_the_manifests_of_istio() -> Result<()> {
         ("envoy-filter.yaml", 1),
     ] {
         let text = std::fs::read_to_string(Path::new(FILES).join(name))?;
-        let text = text.replace("sha256: SHA256", &format!("sha256: {}", "0".repeat(64)));
+        let text = text.replace("\"SHA256\"", &format!("\"{}\"", "0".repeat(64)));
         let args = [
             "apply",
             "--server-side",
