@@ -39,7 +39,7 @@ test *args: test-programs wasm panics reproducible wasm-that-dies envoy
 e2e *args: programs wasm wasm-that-dies envoy
     ENVOY_BIN=$(scripts/envoy) cargo test --package wakegate-e2e --locked "$@"
 
-# The tests on a real Kubernetes with the real KEDA; the first run builds both (about 20 minutes)
+# The tests on a real Kubernetes with the real KEDA, helm and Envoy Gateway; the first run builds them (about 30 minutes)
 [group('test')]
 e2e-kube *args: kube-tools kube-programs (images 'filter') envoy
     KUBEBUILDER_ASSETS=$(scripts/kubernetes) KEDA_BIN_DIR=$(scripts/keda) KEDA_MANIFESTS=$(scripts/keda --manifests) \
