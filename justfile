@@ -39,6 +39,11 @@ test *args: test-programs wasm panics reproducible wasm-that-dies envoy
 e2e *args: programs wasm wasm-that-dies envoy
     ENVOY_BIN=$(scripts/envoy) cargo test --package wakegate-e2e --locked "$@"
 
+# A handful of those on several versions of Envoy (all that PyPI has of late, or the ones that are named)
+[group('test')]
+envoy-versions *versions: test-programs wasm wasm-that-dies
+    scripts/envoy-versions "$@"
+
 # The tests on a real Kubernetes with the real KEDA, helm and Envoy Gateway; the first run builds them (about 30 minutes)
 [group('test')]
 e2e-kube *args: kube-tools kube-programs (images 'filter') envoy
