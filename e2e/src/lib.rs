@@ -21,6 +21,7 @@ pub mod sample;
 mod stack;
 pub mod stats;
 pub mod tls;
+mod xds;
 
 pub use app::{App, AppCommand};
 pub use background::Background;
@@ -37,3 +38,4 @@ pub use process::{Process, free_address};
 pub use registry::Registry;
 pub use relay::{Conduct, Relay};
 pub use stack::{Stack, StackBuilder};
+pub use xds::XdsServer;

@@ -69,6 +69,12 @@ pub fn helm() -> Result<PathBuf> {
     existing(path.into(), "HELM names no file")
 }
 
+/// The xDS server of the tests: `XDS`.
+pub fn xds() -> Result<PathBuf> {
+    let path = env::var_os("XDS").context("XDS is not set: `scripts/go-tool xds`")?;
+    existing(path.into(), "XDS names no file")
+}
+
 /// The folder with images as OCI layouts: what `just images` left.
 pub fn images() -> Result<PathBuf> {
     Ok(target_folder()?.join("images"))

@@ -1,194 +1,47 @@
-//! What envoy-config/istio holds, on a real Envoy that is given by xDS what istiod would make of it for a gateway. The
-//! sources are istio/istio: `pilot/pkg/networking/core/extension/wasmplugin.go` for the filter, `listener_builder.go` for
-//! the time-outs, `cluster_tls.go` for TLS.
+//! What envoy-config/istio holds, on a real Envoy that is given, on one aggregated xDS stream, what istiod would make of it
+//! for a gateway. The sources are istio/istio: `pilot/pkg/networking/core/extension/wasmplugin.go` for the filter,
+//! `listener_builder.go` for the time-outs, `cluster_tls.go` for TLS.
 
+mod fail_strategies;
+mod gateway;
 mod served;
 
 use std::fs;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use futures::future::join_all;
 use serde_json::{Value, json};
-use tokio::time::sleep;
-use wakegate_e2e::client::{H2, Version, fetch, get, read};
-use wakegate_e2e::{
-    Addresses, AppCommand, Daemon, Process, Security, eventually, eventually_is, free_address,
-    programs, samples,
-};
+use tokio::net::TcpStream;
+use wakegate_e2e::client::{H2, Version, fetch, get, open_websocket, read};
+use wakegate_e2e::{eventually, eventually_is};
 
-use self::served::{HELLO, PLUGIN, Served, TYPE, field, objects, socket};
-use crate::plain_envoy::make_certificates;
+use self::gateway::{Gateway, LATE, LIMIT, envoy_filter, plugin, plugin_with};
+use self::served::Filter;
+use crate::daemons::file;
 
-const LIMIT: Duration = Duration::from_secs(30);
-/// What istiod waits for, to send several changes at once.
-const LATE: Duration = Duration::from_millis(100);
-/// The gateway, with the daemons.
-struct Gateway {
-    folder: PathBuf,
-    address: SocketAddr,
-    admin: SocketAddr,
-    envoy: Process,
-    control_plane: Daemon,
-    scaler: Daemon,
-}
-
-impl Gateway {
-    /// Starts all; the filter is the last to come.
-    async fn start(folder: &Path, filter: &Value) -> Result<Self> {
-        fs::create_dir(folder.join("manifests"))?;
-        let hello = fs::read("../envoy-config/plain/manifests/hello.yaml")?;
-        fs::write(folder.join("manifests/hello.yaml"), hello)?;
-        make_certificates(folder).await?;
-        let start = async |name: &'static str, part: &str, flag: String| {
-            let daemon = Daemon::stopped(name, folder, Addresses::ANY);
-            let daemon = daemon.with(vec![flag], Vec::new());
-            let mut daemon = daemon.secured(Security::Tls(folder.join("tls").join(part)));
-            daemon.start_again().await?;
-            daemon.ready().await?;
-            anyhow::Ok(daemon)
-        };
-        let flag = format!("--manifests={}", folder.join("manifests").display());
-        let control_plane = start("wakegate-control-plane", "control-plane", flag).await?;
-        let grpc = control_plane.addresses().grpc;
-        let flag = format!("--control-plane=https://{grpc}");
-        let scaler = start("wakegate-scaler", "scaler", flag).await?;
-
-        let (address, admin) = (free_address()?, free_address()?);
-        let served = Served { folder };
-        served.write(address, &[grpc, scaler.addresses().grpc])?;
-        // Envoy wants the file to be there, whatever it holds.
-        served.put("ecds", &[])?;
-        let bootstrap = json!({
-            "node": { "id": "router~198.18.0.9~gateway.istio-ingress~svc", "cluster": "gateway" },
-            "admin": { "address": socket(admin) },
-            "dynamic_resources": { "lds_config": served.from("lds"), "cds_config": served.from("cds") },
-        });
-        let config = folder.join("bootstrap.json");
-        fs::write(&config, bootstrap.to_string())?;
-        let args = [
-            "-c",
-            &config.display().to_string(),
-            "--concurrency",
-            "2",
-            "--use-dynamic-base-id",
-        ];
-        let args = args.map(str::to_owned);
-        let envoy = Process::start(&programs::envoy()?, args, &folder.join("envoy.log"))?;
-        let gateway = Self {
-            folder: folder.to_owned(),
-            address,
-            admin,
-            envoy,
-            control_plane,
-            scaler,
-        };
-        gateway.opens_with(filter).await?;
-        Ok(gateway)
-    }
-
-    /// Gives it the filter after the listener. Until then no request passes by it uncounted.
-    async fn opens_with(&self, filter: &Value) -> Result<()> {
-        let early = async || {
-            let early = get("http://hello.example/").ok()?;
-            let answer = fetch(Version::H1, self.address, early).await.ok()?;
-            (answer.status == 500).then_some(())
-        };
-        eventually(LIMIT, "a gateway without its filter", early).await?;
-        self.served().put("ecds", std::slice::from_ref(filter))?;
-        eventually(LIMIT, "both workers have the table", async || {
-            let samples = samples(self.admin, "/stats/prometheus").await.ok()?;
-            let has_table = samples.sum("wakegate_table_version") > 0.0;
-            (has_table && samples.sum("wakegate_control_plane_connected") >= 2.0).then_some(())
-        })
-        .await
-        .context(self.envoy.tail(12))
-    }
-
-    fn served(&self) -> Served<'_> {
-        Served {
-            folder: &self.folder,
-        }
-    }
-
-    async fn counts(&self, name: &str) -> Result<f64> {
-        Ok(samples(self.admin, "/stats/prometheus").await?.sum(name))
-    }
-
-    /// A request that wakes, with endpoints that are late in Envoy.
-    async fn a_request_is_held_and_answered(self) -> Result<()> {
-        let client = H2::open(self.address).await?;
-        let held = client
-            .send_until_held("http://hello.example/", LIMIT)
-            .await?;
-        let app = AppCommand::sample(&self.folder).start("hello").await?;
-        let endpoint = fs::read_to_string("../envoy-config/plain/endpoint.yaml")?;
-        let endpoint = endpoint.replace("9000", &app.address().port().to_string());
-        fs::write(self.folder.join("manifests/endpoint.yaml"), endpoint)?;
-        sleep(LATE).await;
-        self.served()
-            .put_endpoints("hello", HELLO, &[app.address()])?;
-        let answer = read(held.await?).await?;
-        ensure!(answer.status == 200, "answered with {}", answer.status);
-        ensure!(answer.header("x-wakegate-cold-start") == "true");
-        let lost = self.counts("wakegate_lost_total").await?;
-        ensure!(lost == 0.0, "{lost} requests were lost");
-        app.stop(LIMIT).await?;
-        self.envoy.terminate(LIMIT).await?;
-        let (mut scaler, mut control_plane) = (self.scaler, self.control_plane);
-        scaler.terminate().await?;
-        control_plane.terminate().await
-    }
-}
-
-/// The filter's discovery as istiod makes it of the WasmPlugin and istio-agent of its image: a file.
-fn of_wasm_plugin() -> Result<Value> {
-    let [plugin] = objects("wasm-plugin.yaml")?
-        .try_into()
-        .ok()
-        .context("one object")?;
-    ensure!(
-        field(&plugin, "/spec/url")?
-            .as_str()
-            .is_some_and(|url| url.starts_with("oci://"))
-    );
-    let config = json!({
-        "name": PLUGIN,
-        "root_id": field(&plugin, "/spec/pluginName")?,
-        "failure_policy": field(&plugin, "/spec/failStrategy")?,
-        "configuration": { "@type": "type.googleapis.com/google.protobuf.StringValue",
-            "value": field(&plugin, "/spec/pluginConfig")?.to_string() },
-        "vm_config": { "runtime": "envoy.wasm.runtime.v8",
-            "code": { "local": { "filename": programs::filter()? } } },
-    });
-    Ok(discovered(
-        &json!({ "@type": format!("{TYPE}.extensions.filters.http.wasm.v3.Wasm"), "config": config }),
-    ))
-}
-
-/// The filter of the EnvoyFilter, which is not discovered: for this test it comes the same way.
-fn of_envoy_filter() -> Result<Value> {
-    let [filter] = objects("envoy-filter.yaml")?
-        .try_into()
-        .ok()
-        .context("one object")?;
-    let patch = field(&filter, "/spec/configPatches/0/patch")?;
-    ensure!(field(patch, "/operation")? == "INSERT_BEFORE", "{patch}");
-    let mut config = field(patch, "/value/typed_config")?.clone();
-    let file = config.pointer_mut("/config/vm_config/code/local/filename");
-    *file.context("a file")? = json!(programs::filter()?);
-    Ok(discovered(&config))
-}
-
-fn discovered(config: &Value) -> Value {
-    json!({ "@type": format!("{TYPE}.config.core.v3.TypedExtensionConfig"), "name": PLUGIN, "typed_config": config })
-}
+const URL: &str = "http://hello.example/";
+const RELOADS: &str =
+    "envoy_extension_config_discovery_http_filter_istio_ingress_wakegate_config_reload";
 
 #[tokio::test]
-async fn a_gateway_with_the_wasm_plugin_holds_and_releases() -> Result<()> {
+async fn a_gateway_opens_when_its_plugin_is_there() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let gateway = Gateway::start(folder.path(), &of_wasm_plugin()?).await?;
+    let gateway = Gateway::start(folder.path(), &Filter::Discovered).await?;
+    // All else that istiod has to say was said.
+    let listeners = async || {
+        gateway
+            .counts("envoy_listener_manager_lds_update_success")
+            .await
+    };
+    eventually_is(LIMIT, "listeners that were taken", 1.0, listeners).await?;
+    let early = TcpStream::connect(gateway.address).await;
+    ensure!(early.is_err(), "it is open without its filter");
+
+    gateway.discovers(&plugin()?)?;
+    // The first request that gets in is not let pass by a filter without a table: that was part of its start.
+    let opened = async || TcpStream::connect(gateway.address).await.ok();
+    drop(eventually(LIMIT, "it opens", opened).await?);
+    gateway.has_table().await?;
 
     // What authorization refuses never comes to the filter.
     let denied = get("http://hello.example/denied")?;
@@ -197,12 +50,118 @@ async fn a_gateway_with_the_wasm_plugin_holds_and_releases() -> Result<()> {
     let held = async || gateway.counts("wakegate_held_total").await;
     eventually_is(LIMIT, "requests that were held", 0.0, held).await?;
 
-    gateway.a_request_is_held_and_answered().await
+    let app = gateway.a_request_is_held_and_answered().await?;
+    gateway.end(app).await
 }
 
 #[tokio::test]
-async fn so_does_one_with_the_envoy_filter() -> Result<()> {
+async fn the_envoy_filter_is_a_part_of_the_listener() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let gateway = Gateway::start(folder.path(), &of_envoy_filter()?).await?;
-    gateway.a_request_is_held_and_answered().await
+    let gateway = Gateway::start(folder.path(), &envoy_filter()?).await?;
+    gateway.has_table().await?;
+    let app = gateway.a_request_is_held_and_answered().await?;
+    gateway.end(app).await
+}
+
+#[tokio::test]
+async fn what_is_held_outlives_an_update_of_the_plugin() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let gateway = Gateway::with_plugin(folder.path(), &plugin()?).await?;
+    let client = H2::open(gateway.address).await?;
+    let held = client.send_until_held(URL, LIMIT).await?;
+
+    let before = gateway.counts(RELOADS).await?;
+    let pointer = "/config/configuration/value";
+    let text = plugin()?
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .map(str::to_owned);
+    let mut settings: Value = serde_json::from_str(&text.context("its configuration")?)?;
+    settings
+        .as_object_mut()
+        .context("an object")?
+        .insert("tick_ms".to_owned(), json!(50));
+    gateway.discovers(&plugin_with(pointer, json!(settings.to_string()))?)?;
+    let reloaded = async || (gateway.counts(RELOADS).await.ok()? > before).then_some(());
+    eventually(LIMIT, "the new configuration", reloaded).await?;
+    let second = H2::open(gateway.address).await?;
+    let also_held = second.send_until_held(URL, LIMIT).await?;
+    let app = gateway.wake().await?;
+    for answer in [held, also_held] {
+        let answer = read(answer.await?).await?;
+        ensure!(answer.status == 200, "answered with {}", answer.status);
+        ensure!(answer.header("x-wakegate-cold-start") == "true");
+    }
+    gateway.end(app).await
+}
+
+#[tokio::test]
+async fn subsets_are_their_service() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let gateway = Gateway::with_plugin(folder.path(), &plugin()?).await?;
+    let route = file(
+        "manifests/hello.yaml",
+        &[("hello.example", "split.example".to_owned())],
+    )?;
+    let route = route
+        .split("---")
+        .last()
+        .context("a route")?
+        .replace("name: hello\n", "name: split\n");
+    fs::write(folder.path().join("manifests/split.yaml"), route)?;
+    let client = H2::open(gateway.address).await?;
+    let first = client
+        .send_until_held("http://split.example/", LIMIT)
+        .await?;
+    let others = (0..20).map(|_| Ok(client.send(get("http://split.example/")?)));
+    let others = others.collect::<Result<Vec<_>>>()?;
+    let (first, others, app) = tokio::join!(first, join_all(others), async {
+        let held = async || gateway.counts("wakegate_held").await;
+        eventually_is(LIMIT, "requests held", 21.0, held).await?;
+        gateway.wake().await
+    });
+    for answer in others.into_iter().chain([first]) {
+        let answer = read(answer?).await?;
+        ensure!(answer.status == 200, "answered with {}", answer.status);
+    }
+    // Envoy did go to both.
+    for subset in ["v1", "v2"] {
+        let sent =
+            format!("cluster.outbound|80|{subset}|hello.demo.svc.cluster.local.upstream_rq_total");
+        let stats = fetch(
+            Version::H1,
+            gateway.admin,
+            get("http://admin/stats?usedonly")?,
+        )
+        .await?;
+        ensure!(
+            stats.text().contains(&sent),
+            "none to {subset}: {}",
+            stats.text()
+        );
+    }
+    gateway.end(app?).await
+}
+
+#[tokio::test]
+async fn a_websocket_is_held_too() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let gateway = Gateway::with_plugin(folder.path(), &plugin()?).await?;
+    let (socket, app) = tokio::join!(
+        open_websocket(gateway.address, "ws://hello.example/ws"),
+        async {
+            let held = async || gateway.counts("wakegate_held").await;
+            eventually_is(LIMIT, "requests held", 1.0, held).await?;
+            gateway.wake().await
+        }
+    );
+    let mut socket = socket?;
+    socket.echo("good morning", LIMIT).await?;
+    // Endpoints that change in Envoy alone end no stream.
+    let app = app?;
+    gateway.put_endpoints(&[])?;
+    tokio::time::sleep(LATE).await;
+    socket.echo("still there", LIMIT).await?;
+    socket.close().await?;
+    gateway.end(app).await
 }

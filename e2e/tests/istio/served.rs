@@ -1,4 +1,4 @@
-//! What istiod would serve a gateway, in files that a real Envoy watches.
+//! What istiod would serve a gateway, on one aggregated stream.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -6,9 +6,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use wakegate_e2e::XdsServer;
 
 pub(super) const TYPE: &str = "type.googleapis.com/envoy";
-pub(super) const HELLO: &str = "outbound|80||hello.demo.svc.cluster.local";
+const HELLO: &str = "outbound|80||hello.demo.svc.cluster.local";
+/// The subsets of the same Service by a `DestinationRule`.
+const SUBSETS: [&str; 2] = [
+    "outbound|80|v1|hello.demo.svc.cluster.local",
+    "outbound|80|v2|hello.demo.svc.cluster.local",
+];
+const APPS: [&str; 3] = [HELLO, SUBSETS[0], SUBSETS[1]];
 /// The name of the filter's discovery: namespace and name of the `WasmPlugin`.
 pub(super) const PLUGIN: &str = "istio-ingress.wakegate";
 const FILES: &str = "../envoy-config/istio";
@@ -26,63 +33,45 @@ pub(super) fn field<'a>(object: &'a Value, pointer: &str) -> Result<&'a Value> {
     found.with_context(|| format!("no {pointer} in {object}"))
 }
 
-/// What istiod would serve, as files that Envoy watches.
+/// How the filter comes to the gateway.
+#[derive(Debug, Clone)]
+pub(super) enum Filter {
+    /// By its own discovery, as that of a `WasmPlugin` does.
+    Discovered,
+    /// In the listener itself, where an `EnvoyFilter` puts it.
+    Inserted(Value),
+}
+
+/// What istiod serves.
 pub(super) struct Served<'a> {
+    pub(super) xds: &'a XdsServer,
+    /// The folder with the certificates.
     pub(super) folder: &'a Path,
 }
 
 impl Served<'_> {
-    pub(super) fn from(&self, name: &str) -> Value {
-        let path = self.folder.join(format!("{name}.json"));
-        json!({ "resource_api_version": "V3", "path_config_source": { "path": path } })
+    /// The app's endpoints in its cluster and in those of its subsets: one push.
+    pub(super) fn put_endpoints(&self, addresses: &[SocketAddr]) -> Result<()> {
+        let assignments = APPS.map(|cluster| assignment(cluster, addresses));
+        self.xds.put("eds", &assignments)
     }
 
-    pub(super) fn put(&self, name: &str, resources: &[Value]) -> Result<()> {
-        let partial = self.folder.join(format!("{name}.partial"));
-        fs::write(&partial, json!({ "resources": resources }).to_string())?;
-        Ok(fs::rename(
-            partial,
-            self.folder.join(format!("{name}.json")),
-        )?)
-    }
-
-    pub(super) fn put_endpoints(
+    /// Everything but the discovery of the filter.
+    pub(super) fn write(
         &self,
-        name: &str,
-        cluster: &str,
-        addresses: &[SocketAddr],
+        address: SocketAddr,
+        daemons: [SocketAddr; 2],
+        filter: &Filter,
     ) -> Result<()> {
-        let endpoints = addresses.iter();
-        let endpoints = endpoints.map(|it| json!({ "endpoint": { "address": socket(*it) } }));
-        let endpoints: Vec<_> = endpoints.collect();
-        let assignment = json!({
-            "@type": format!("{TYPE}.config.endpoint.v3.ClusterLoadAssignment"),
-            "cluster_name": cluster,
-            "endpoints": [ { "lb_endpoints": endpoints } ],
-        });
-        self.put(&format!("eds-{name}"), &[assignment])
-    }
-
-    pub(super) fn write(&self, address: SocketAddr, daemons: &[SocketAddr]) -> Result<()> {
         self.write_secrets()?;
-        self.put_endpoints("hello", HELLO, &[])?;
-        let mut clusters = vec![self.cluster("hello", HELLO)];
+        self.put_endpoints(&[])?;
+        let mut clusters: Vec<_> = APPS.map(cluster_of).into();
         for (rule, daemon) in objects("destination-rules.yaml")?.iter().zip(daemons) {
-            clusters.push(self.daemon(rule, *daemon)?);
+            clusters.push(self.daemon(rule, daemon)?);
         }
-        self.put("cds", &clusters)?;
-        self.put("rds", &[routes()])?;
-        self.put("lds", &[self.listener(address)])
-    }
-
-    fn cluster(&self, name: &str, cluster: &str) -> Value {
-        json!({
-            "@type": format!("{TYPE}.config.cluster.v3.Cluster"),
-            "name": cluster,
-            "type": "EDS",
-            "connect_timeout": "10s",
-            "eds_cluster_config": { "service_name": cluster, "eds_config": self.from(&format!("eds-{name}")) },
-        })
+        self.xds.put("cds", &clusters)?;
+        self.xds.put("rds", &[routes()])?;
+        self.xds.put("lds", &[listener(address, filter)?])
     }
 
     /// The cluster of a daemon, with TLS by its `DestinationRule`.
@@ -103,11 +92,12 @@ impl Served<'_> {
             .iter()
             .map(|name| json!({ "san_type": "URI", "matcher": { "exact": name } }));
         let (name, cluster) = (text("/metadata/name")?, format!("outbound|{port}||{host}"));
-        self.put_endpoints(name, &cluster, &[address])?;
-        let mut object = self.cluster(name, &cluster);
+        self.xds
+            .put(&format!("eds-{name}"), &[assignment(&cluster, &[address])])?;
+        let mut object = cluster_of(&cluster);
         let http2 = json!({ "@type": format!("{TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions"),
             "explicit_http_config": { "http2_protocol_options": {} } });
-        let sds = |name: String| json!({ "name": name, "sds_config": self.from(&name.replace("kubernetes://", "sds-")) });
+        let sds = |name: String| json!({ "name": name, "sds_config": XdsServer::source() });
         let context = json!({ "@type": format!("{TYPE}.extensions.transport_sockets.tls.v3.UpstreamTlsContext"),
             "sni": format!("outbound_.{port}_._.{host}"),
             "common_tls_context": {
@@ -138,83 +128,130 @@ impl Served<'_> {
         let certificate =
             json!({ "certificate_chain": file("tls.crt"), "private_key": file("tls.key") });
         let name = "kubernetes://wakegate-filter-tls";
-        self.put(
-            "sds-wakegate-filter-tls",
-            &[secret(name, "tls_certificate", certificate)],
-        )?;
+        let certificate = secret(name, "tls_certificate", certificate);
         let name = "kubernetes://wakegate-filter-tls-cacert";
         let authorities = json!({ "trusted_ca": file("ca.crt") });
-        self.put(
-            "sds-wakegate-filter-tls-cacert",
-            &[secret(name, "validation_context", authorities)],
-        )
-    }
-
-    /// Authorization, then plugins, then what Istio has last.
-    fn listener(&self, address: SocketAddr) -> Value {
-        let http = |name: &str, kind: &str| {
-            json!({ "name": format!("envoy.filters.http.{name}"),
-                "typed_config": { "@type": format!("{TYPE}.extensions.filters.http.{name}.v3.{kind}") } })
-        };
-        let mut rbac = http("rbac", "RBAC");
-        let denied = json!({ "action": "DENY", "policies": { "denied": {
-            "permissions": [ { "url_path": { "path": { "prefix": "/denied" } } } ],
-            "principals": [ { "any": true } ] } } });
-        if let Some(config) = rbac
-            .pointer_mut("/typed_config")
-            .and_then(Value::as_object_mut)
-        {
-            config.insert("rules".to_owned(), denied);
-        }
-        let mut discovery = self.from("ecds");
-        if let Some(discovery) = discovery.as_object_mut() {
-            discovery.insert("initial_fetch_timeout".to_owned(), json!("0s"));
-        }
-        let plugin = json!({ "name": PLUGIN, "config_discovery": { "config_source": discovery, "type_urls": [
-            format!("{TYPE}.extensions.filters.http.wasm.v3.Wasm"),
-            format!("{TYPE}.extensions.filters.http.rbac.v3.RBAC"),
-        ] } });
-        let manager = json!({
-            "@type": format!("{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
-            "stat_prefix": "outbound_0.0.0.0_8080",
-            "rds": { "route_config_name": "http.8080", "config_source": self.from("rds") },
-            "stream_idle_timeout": "0s",
-            "normalize_path": true,
-            "upgrade_configs": [ { "upgrade_type": "websocket" } ],
-            "http_filters": [rbac, plugin, http("fault", "HTTPFault"), http("cors", "Cors"), http("router", "Router")],
-        });
-        json!({
-            "@type": format!("{TYPE}.config.listener.v3.Listener"),
-            "name": "0.0.0.0_8080",
-            "address": socket(address),
-            "traffic_direction": "OUTBOUND",
-            "filter_chains": [ { "filters": [ {
-                "name": "envoy.filters.network.http_connection_manager", "typed_config": manager } ] } ],
-        })
+        let authorities = secret(name, "validation_context", authorities);
+        self.xds.put("sds", &[certificate, authorities])
     }
 }
 
-/// A `VirtualService`'s, with the retries that Istio has for every route.
-fn routes() -> Value {
+fn assignment(cluster: &str, addresses: &[SocketAddr]) -> Value {
+    let endpoints = addresses.iter();
+    let endpoints =
+        endpoints.map(|it| json!({ "endpoint": { "address": XdsServer::socket(*it) } }));
     json!({
-        "@type": format!("{TYPE}.config.route.v3.RouteConfiguration"),
-        "name": "http.8080",
-        "virtual_hosts": [ { "name": "hello.example:80", "domains": ["hello.example"], "routes": [ {
-            "match": { "prefix": "/" },
-            "route": {
-                "cluster": HELLO,
-                "timeout": "0s",
-                "retry_policy": {
-                    "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
-                    "num_retries": 2,
-                    "host_selection_retry_max_attempts": "5",
-                    "retriable_status_codes": [503],
-                },
-            },
-        } ] } ],
+        "@type": format!("{TYPE}.config.endpoint.v3.ClusterLoadAssignment"),
+        "cluster_name": cluster,
+        "endpoints": [ { "lb_endpoints": endpoints.collect::<Vec<_>>() } ],
     })
 }
 
-pub(super) fn socket(address: SocketAddr) -> Value {
-    json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
+/// A cluster by EDS.
+fn cluster_of(name: &str) -> Value {
+    json!({
+        "@type": format!("{TYPE}.config.cluster.v3.Cluster"),
+        "name": name,
+        "type": "EDS",
+        "connect_timeout": "10s",
+        "eds_cluster_config": { "service_name": name, "eds_config": XdsServer::source() },
+    })
+}
+
+/// Authorization, then plugins, then what Istio has last; an `EnvoyFilter` has the last word.
+fn listener(address: SocketAddr, filter: &Filter) -> Result<Value> {
+    let http = |name: &str, kind: &str, fields: Value| {
+        let mut config = fields;
+        if let Some(fields) = config.as_object_mut() {
+            let kind = format!("{TYPE}.extensions.filters.http.{name}.v3.{kind}");
+            fields.insert("@type".to_owned(), json!(kind));
+        }
+        json!({ "name": format!("envoy.filters.http.{name}"), "typed_config": config })
+    };
+    let rules = json!({ "rules": { "action": "DENY", "policies": { "denied": {
+        "permissions": [ { "url_path": { "path": { "prefix": "/denied" } } } ],
+        "principals": [ { "any": true } ] } } } });
+    let mut filters = vec![
+        http("rbac", "RBAC", rules),
+        http("fault", "HTTPFault", json!({})),
+        http("cors", "Cors", json!({})),
+        http("router", "Router", json!({})),
+    ];
+    match filter {
+        Filter::Discovered => filters.insert(1, plugin()),
+        Filter::Inserted(patch) => insert_before(&mut filters, patch)?,
+    }
+    let manager = json!({
+        "@type": format!("{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+        "stat_prefix": "outbound_0.0.0.0_8080",
+        "rds": { "route_config_name": "http.8080", "config_source": XdsServer::source() },
+        "stream_idle_timeout": "0s",
+        "normalize_path": true,
+        "upgrade_configs": [ { "upgrade_type": "websocket" } ],
+        "http_filters": filters,
+    });
+    Ok(json!({
+        "@type": format!("{TYPE}.config.listener.v3.Listener"),
+        "name": "0.0.0.0_8080",
+        "address": XdsServer::socket(address),
+        "traffic_direction": "OUTBOUND",
+        "filter_chains": [ { "filters": [ {
+            "name": "envoy.filters.network.http_connection_manager", "typed_config": manager } ] } ],
+    }))
+}
+
+/// Where a `WasmPlugin` is: what it is comes by discovery, and the agent may send a refusal in its place.
+fn plugin() -> Value {
+    let mut source = XdsServer::source();
+    if let Some(source) = source.as_object_mut() {
+        source.insert("initial_fetch_timeout".to_owned(), json!("0s"));
+    }
+    json!({ "name": PLUGIN, "config_discovery": { "config_source": source, "type_urls": [
+        format!("{TYPE}.extensions.filters.http.wasm.v3.Wasm"),
+        format!("{TYPE}.extensions.filters.http.rbac.v3.RBAC"),
+    ] } })
+}
+
+/// Does what a patch of an `EnvoyFilter` says.
+fn insert_before(filters: &mut Vec<Value>, patch: &Value) -> Result<()> {
+    ensure!(
+        field(patch, "/patch/operation")? == "INSERT_BEFORE",
+        "{patch}"
+    );
+    let before = field(patch, "/match/listener/filterChain/filter/subFilter/name")?;
+    let at = filters.iter().position(|it| it.get("name") == Some(before));
+    filters.insert(
+        at.context("the patch has a place")?,
+        field(patch, "/patch/value")?.clone(),
+    );
+    Ok(())
+}
+
+/// What istiod makes of two hosts, with the retries that it has for every route: a Service, and two of its subsets.
+fn routes() -> Value {
+    let whole = json!({ "cluster": HELLO });
+    let halves = json!({ "weighted_clusters": { "clusters": [
+        { "name": SUBSETS[0], "weight": 50 }, { "name": SUBSETS[1], "weight": 50 } ] } });
+    let host = |name: &str, mut action: Value| {
+        if let Some(fields) = action.as_object_mut() {
+            fields.insert("timeout".to_owned(), json!("0s"));
+            fields.insert("retry_policy".to_owned(), retries());
+        }
+        json!({ "name": format!("{name}:80"), "domains": [name],
+            "routes": [ { "match": { "prefix": "/" }, "route": action } ] })
+    };
+    json!({
+        "@type": format!("{TYPE}.config.route.v3.RouteConfiguration"),
+        "name": "http.8080",
+        "virtual_hosts": [host("hello.example", whole), host("split.example", halves)],
+    })
+}
+
+fn retries() -> Value {
+    json!({
+        "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
+        "num_retries": 2,
+        "host_selection_retry_max_attempts": "5",
+        "retriable_status_codes": [503],
+    })
 }
