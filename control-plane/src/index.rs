@@ -16,6 +16,7 @@
 
 mod add_on;
 mod endpoints;
+mod envoy_gateway;
 mod gateway;
 mod gateway_route;
 mod grant;
@@ -230,8 +231,13 @@ impl Index {
                 dirty.routes.insert(id.clone());
                 self.mark_followers(id, dirty);
             }
-            Kind::Gateway | Kind::GatewayClass | Kind::Namespace | Kind::ConfigMap => {
-                self.mark_followers(id, dirty);
+            Kind::Gateway
+            | Kind::GatewayClass
+            | Kind::Namespace
+            | Kind::ConfigMap
+            | Kind::EnvoyProxy => self.mark_followers(id, dirty),
+            Kind::BackendTrafficPolicy => {
+                self.mark_followers(&envoy_gateway::any_policy(), dirty);
             }
             Kind::ReferenceGrant => self.mark_followers(&grant::all_in(&id.namespace), dirty),
             Kind::Service => self.mark_service(id, dirty),
@@ -325,7 +331,8 @@ impl Index {
             | Object::Ingress(_)
             | Object::WakePolicy(_)
             | Object::AddOn(_)
-            | Object::ConfigMap(_) => return,
+            | Object::ConfigMap(_)
+            | Object::Routing(_) => return,
         };
         let workload = WorkloadId {
             namespace: Arc::clone(&id.namespace),

@@ -1,7 +1,10 @@
 //! What was observed: the objects that the index reads, and their names.
 
+mod routing;
+
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+pub use self::routing::{PolicyTarget, RoutingObject};
 use gateway_api::apis::standard::{
     gatewayclasses::GatewayClass, gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute,
     referencegrants::ReferenceGrant,
@@ -11,6 +14,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::core::ApiResource;
+
 use wakegate_api::{ScaledObject, http_add_on::Reading, wake_policy::Rules};
 
 /// An object of a kind that the index reads.
@@ -47,6 +51,8 @@ pub enum Object {
     AddOn(Box<AddOnObject>),
     /// Bodies of answers that an InterceptorRoute gives.
     ConfigMap(Box<ConfigMapObject>),
+    /// Where Envoy Gateway has its Envoys send requests: an EnvoyProxy or a BackendTrafficPolicy.
+    Routing(Box<RoutingObject>),
 }
 
 /// A Namespace, trimmed to what is read of it.
@@ -143,6 +149,10 @@ pub enum Kind {
     HttpScaledObject,
     /// `v1`; those alone that are labelled as bodies of answers.
     ConfigMap,
+    /// `gateway.envoyproxy.io/v1alpha1`.
+    EnvoyProxy,
+    /// `gateway.envoyproxy.io/v1alpha1`.
+    BackendTrafficPolicy,
 }
 
 /// Kind, namespace and name: `Service shop/web`.
@@ -180,6 +190,8 @@ pub enum Code {
     NotInForce,
     /// The operator of the KEDA HTTP add-on still runs, and writes what is to be taken over.
     AddOnRuns,
+    /// Envoy Gateway sends a route to endpoints: without one, it answers 503 by itself.
+    RoutesToEndpoints,
 }
 
 /// One thing that is wrong with one object. It affects no other.
@@ -199,7 +211,7 @@ pub struct Finding {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Service,
         Self::EndpointSlice,
         Self::HttpRoute,
@@ -217,6 +229,8 @@ impl Kind {
         Self::InterceptorRoute,
         Self::HttpScaledObject,
         Self::ConfigMap,
+        Self::EnvoyProxy,
+        Self::BackendTrafficPolicy,
     ];
 
     /// As it stands in a manifest.
@@ -239,6 +253,8 @@ impl Kind {
             Self::InterceptorRoute => "InterceptorRoute",
             Self::HttpScaledObject => "HTTPScaledObject",
             Self::ConfigMap => "ConfigMap",
+            Self::EnvoyProxy => "EnvoyProxy",
+            Self::BackendTrafficPolicy => "BackendTrafficPolicy",
         }
     }
 
@@ -262,6 +278,8 @@ impl Kind {
             Self::InterceptorRoute => "interceptorroutes",
             Self::HttpScaledObject => "httpscaledobjects",
             Self::ConfigMap => "configmaps",
+            Self::EnvoyProxy => "envoyproxies",
+            Self::BackendTrafficPolicy => "backendtrafficpolicies",
         }
     }
 
@@ -289,6 +307,7 @@ impl Kind {
             Self::WakePolicy => "wakegate.dev/v1alpha1",
             Self::InterceptorRoute => "http.keda.sh/v1beta1",
             Self::HttpScaledObject => "http.keda.sh/v1alpha1",
+            Self::EnvoyProxy | Self::BackendTrafficPolicy => "gateway.envoyproxy.io/v1alpha1",
         }
     }
 
@@ -334,6 +353,7 @@ impl Code {
             Self::Shadowed => "Shadowed",
             Self::NotInForce => "NotInForce",
             Self::AddOnRuns => "AddOnRuns",
+            Self::RoutesToEndpoints => "RoutesToEndpoints",
         }
     }
 }
@@ -368,6 +388,7 @@ impl Object {
             Self::WakePolicy(object) => &object.metadata,
             Self::AddOn(object) => &object.metadata,
             Self::ConfigMap(object) => &object.metadata,
+            Self::Routing(object) => &object.metadata,
         }
     }
 }

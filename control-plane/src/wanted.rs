@@ -109,6 +109,8 @@ pub struct AncestorVerdict {
     pub accepted: Result<(), Refusal>,
     /// Whether all that it names is there.
     pub resolved_refs: Result<(), Refusal>,
+    /// Why some of its requests are lost, whatever the filters have.
+    pub loses: Option<Refusal>,
     /// Where the routes belong that it is in force for: whose workers are to have them before it is
     /// programmed.
     pub origins: Vec<Arc<Origin>>,

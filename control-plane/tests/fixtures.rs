@@ -13,7 +13,7 @@ use wakegate_control_plane::{
 };
 use wakegate_wire::v1;
 
-const FIXTURES: [&str; 19] = [
+const FIXTURES: [&str; 20] = [
     "http-route",
     "ingress",
     "readiness",
@@ -33,6 +33,7 @@ const FIXTURES: [&str; 19] = [
     "http-scaled-objects",
     "add-on-operator",
     "taken-hosts",
+    "envoy-gateway",
 ];
 
 fn table_of(dir: &Path) -> String {
@@ -299,6 +300,7 @@ fn verdict_text(id: &ObjectId, ancestor: &AncestorVerdict) -> String {
         target,
         accepted,
         resolved_refs,
+        loses,
         origins,
     } = ancestor;
     let shown = |result: &Result<(), Refusal>| match result {
@@ -308,13 +310,15 @@ fn verdict_text(id: &ObjectId, ancestor: &AncestorVerdict) -> String {
     let section = target.section_name.as_deref();
     let section = section.map(|section| format!("#{section}"));
     let origins: Vec<&str> = origins.iter().map(|origin| &*origin.namespace).collect();
+    let loses = loses.as_ref().map(|it| format!("\n  loses {}", it.reason));
     format!(
-        "{id} on {} {}{}\n  accepted {}\n  resolved {}\n  routes in {origins:?}",
+        "{id} on {} {}{}\n  accepted {}\n  resolved {}\n  routes in {origins:?}{}",
         target.kind,
         target.name,
         section.unwrap_or_default(),
         shown(accepted),
         shown(resolved_refs),
+        loses.unwrap_or_default(),
     )
 }
 
@@ -408,6 +412,27 @@ fn a_host_that_another_namespace_has_is_not_for_an_overlay() {
 fn what_the_add_ons_operator_writes_is_left_alone_while_it_runs() {
     let table = check("add-on-operator");
     assert!(!table.contains("scaled object "), "{table}");
+}
+
+#[test]
+fn where_envoy_gateway_would_lose_what_is_held_it_is_said() {
+    let table = check("envoy-gateway");
+    let found = table.lines().filter(|line| line.starts_with("finding "));
+    let routes: Vec<&str> = found
+        .filter_map(|line| line.split_whitespace().nth(3))
+        .collect();
+    let expected = [
+        "bad-call",
+        "bad-bare",
+        "bad-endpoint",
+        "bad-policy",
+        "bad-replaced",
+    ];
+    assert_eq!(
+        routes,
+        expected.map(|name| format!("shop/{name}:")),
+        "{table}"
+    );
 }
 
 /// In an order that looks like chance, and is the same each time.

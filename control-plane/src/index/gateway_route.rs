@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use wakegate_core::{HeaderMatch, HostMatch, Regex, ValueMatch};
 
 use super::{
-    ServiceId,
+    ServiceId, envoy_gateway,
     gateway::{Gateways, ParentRef},
     hosts,
     reader::{PortRef, Reader, Resolved},
-    route_object::{self, Match, Place},
+    route_object::{self, Match, Place, RouteObject},
 };
 use crate::object::{Code, ObjectId};
 
@@ -65,6 +65,26 @@ pub(super) fn places(
         }
     }
     by_hosts(taken)
+}
+
+/// What was read, at each of its places. Of a route that leads to backends of ours it is said where its requests cannot be
+/// held.
+pub(super) fn finish(
+    mut reader: Reader<'_>,
+    gateways: Gateways<'_>,
+    parents: &[ParentRef<'_>],
+    places: Vec<Place>,
+) -> RouteObject {
+    let id = reader.id();
+    if reader.has_targets() {
+        for (at, parent) in parents.iter().enumerate() {
+            if gateways.sends_to_endpoints(id, parent, reader.follows()) {
+                let field = format!("spec.parentRefs[{at}]");
+                reader.find_with(&field, envoy_gateway::REASON, Code::RoutesToEndpoints);
+            }
+        }
+    }
+    reader.finish_in(places)
 }
 
 /// `namespace/name`.

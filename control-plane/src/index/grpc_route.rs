@@ -28,7 +28,7 @@ pub(super) fn read(id: &ObjectId, route: &GrpcRoute, gateways: Gateways<'_>) -> 
             read_rule(&mut reader, at, rule);
         }
     }
-    reader.finish_in(places)
+    gateway_route::finish(reader, gateways, &parents, places)
 }
 
 fn parent(parent: &GrpcRouteParentRefs) -> ParentRef<'_> {

@@ -26,7 +26,7 @@ pub(super) fn read(id: &ObjectId, route: &HttpRoute, gateways: Gateways<'_>) -> 
             read_rule(&mut reader, at, rule);
         }
     }
-    reader.finish_in(places)
+    gateway_route::finish(reader, gateways, &parents, places)
 }
 
 fn parent(parent: &HttpRouteParentRefs) -> ParentRef<'_> {

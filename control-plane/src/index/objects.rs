@@ -78,6 +78,14 @@ impl Objects {
         Some(workload)
     }
 
+    /// Every object of a kind.
+    pub(super) fn all_of(&self, kind: Kind) -> impl Iterator<Item = (&ObjectId, &Object)> {
+        let first = ObjectId::new(kind, "", "");
+        let near = self.all.range(first..);
+        let all = near.take_while(move |(id, _)| id.kind == kind);
+        all.map(|(id, object)| (id, object.as_ref()))
+    }
+
     /// The ReferenceGrants of a namespace.
     pub(super) fn grants(&self, namespace: &Arc<str>) -> impl Iterator<Item = &ReferenceGrant> {
         let first = grant::all_in(namespace);
@@ -261,7 +269,8 @@ impl Objects {
             | Object::Namespace(_)
             | Object::Ingress(_)
             | Object::AddOn(_)
-            | Object::ConfigMap(_) => {}
+            | Object::ConfigMap(_)
+            | Object::Routing(_) => {}
         }
     }
 }

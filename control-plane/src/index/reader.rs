@@ -89,6 +89,11 @@ impl<'a> Reader<'a> {
         &mut self.out.follows
     }
 
+    /// Whether any of its routes so far leads to a backend of ours.
+    pub(super) fn has_targets(&self) -> bool {
+        !self.out.targets.is_empty()
+    }
+
     /// What is read from here on is of a rule of that name.
     pub(super) fn begin_rule(&mut self, name: Option<&str>) {
         self.services.clear();

@@ -206,6 +206,7 @@ impl Index {
                 target: target.clone(),
                 accepted,
                 resolved_refs: resolved_refs.clone(),
+                loses: self.loses(id, target),
                 origins: self.origins_of_target(id, target),
             }
         });
@@ -248,6 +249,24 @@ impl Index {
             }),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Why requests of a target are lost while it is asleep, by what was found on its routes.
+    fn loses(&self, id: &ObjectId, target: &TargetRef) -> Option<Refusal> {
+        let target = target_id(id, target)?;
+        let service = ServiceId::from(&target);
+        let users = self.users_of(&service);
+        let users = users.filter(|_| target.kind == Kind::Service);
+        let own = self.routes.get_key_value(&target);
+        let mut found = own
+            .into_iter()
+            .chain(users)
+            .flat_map(|(_, it)| &it.findings);
+        let found = found.find(|it| it.code == Code::RoutesToEndpoints)?;
+        Some(Refusal {
+            reason: found.code.as_str(),
+            message: found.to_string(),
+        })
     }
 
     /// Where the routes belong that a policy is in force for by one of its targets.

@@ -36,7 +36,9 @@ pub(super) fn fields(kind: Kind, value: &Value) -> Vec<UnknownField> {
         | Kind::StatefulSet
         | Kind::ScaledObject
         | Kind::HorizontalPodAutoscaler
-        | Kind::ConfigMap => return Vec::new(),
+        | Kind::ConfigMap
+        | Kind::EnvoyProxy
+        | Kind::BackendTrafficPolicy => return Vec::new(),
     };
     known.unknown_in(value)
 }

@@ -70,7 +70,9 @@ impl Place {
             | Kind::ScaledObject
             | Kind::WakePolicy
             | Kind::InterceptorRoute
-            | Kind::HttpScaledObject => true,
+            | Kind::HttpScaledObject
+            | Kind::EnvoyProxy
+            | Kind::BackendTrafficPolicy => true,
             Kind::Service
             | Kind::EndpointSlice
             | Kind::Namespace

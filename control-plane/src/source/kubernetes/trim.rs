@@ -10,6 +10,15 @@ use crate::object::Kind;
 const DOMAINS: [&str; 2] = ["wakegate.dev", "keda.sh"];
 const INGRESS_CLASS: &str = "kubernetes.io/ingress.class";
 
+/// What is read of a `BackendTrafficPolicy`.
+const ROUTING_POLICY: [&str; 5] = [
+    "routingType",
+    "mergeType",
+    "targetRef",
+    "targetRefs",
+    "targetSelectors",
+];
+
 /// Where kubectl keeps a whole object: in a copy it would say what the copy is not.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -116,6 +125,8 @@ pub(super) fn content(kind: Kind, mut content: Value) -> Value {
         | Kind::WakePolicy
         | Kind::InterceptorRoute
         | Kind::HttpScaledObject => {}
+        Kind::EnvoyProxy => keep_of_spec(fields, &["routingType"]),
+        Kind::BackendTrafficPolicy => keep_of_spec(fields, &ROUTING_POLICY),
     }
     content
 }
@@ -140,7 +151,9 @@ fn has_labels(kind: Kind) -> bool {
         | Kind::StatefulSet
         | Kind::HorizontalPodAutoscaler
         | Kind::WakePolicy
-        | Kind::InterceptorRoute => false,
+        | Kind::InterceptorRoute
+        | Kind::EnvoyProxy
+        | Kind::BackendTrafficPolicy => false,
     }
 }
 

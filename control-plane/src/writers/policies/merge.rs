@@ -8,7 +8,7 @@ use wakegate_api::wake_policy::{AncestorRef, PolicyAncestor, TargetRef};
 use super::super::{CONTROLLER, conditions::Said};
 use crate::{
     push::Applied,
-    wanted::{AncestorVerdict, PolicyVerdict},
+    wanted::{AncestorVerdict, PolicyVerdict, Refusal},
 };
 
 /// Ancestors of one status, of all controllers together, as GEP-713 bounds them.
@@ -64,12 +64,14 @@ fn conditions(said: &Said<'_>, verdict: &AncestorVerdict, applied: Applied) -> V
         target: _,
         accepted,
         resolved_refs,
+        loses,
         origins: _,
     } = verdict;
-    let programmed = match (accepted, resolved_refs) {
-        (Ok(()), Ok(())) => said.programmed(PROGRAMMED, applied),
-        (Err(_), _) => Err(("NotAccepted", "it is not in force")),
-        (Ok(()), Err(_)) => Err(("RefNotResolved", "what it names is not there")),
+    let programmed = match (accepted, resolved_refs, loses) {
+        (Ok(()), Ok(()), None) => said.programmed(PROGRAMMED, applied),
+        (Ok(()), Ok(()), Some(Refusal { reason, message })) => Err((*reason, &**message)),
+        (Err(_), _, _) => Err(("NotAccepted", "it is not in force")),
+        (Ok(()), Err(_), _) => Err(("RefNotResolved", "what it names is not there")),
     };
     let programmed = match programmed {
         Ok(text) => ("True", PROGRAMMED, text),
@@ -101,7 +103,6 @@ fn ancestor_ref(namespace: &str, target: &TargetRef) -> AncestorRef {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wanted::Refusal;
 
     fn target(name: &str) -> TargetRef {
         TargetRef {
@@ -116,6 +117,7 @@ mod tests {
             target: target("web"),
             accepted,
             resolved_refs: Ok(()),
+            loses: None,
             origins: Vec::new(),
         };
         PolicyVerdict {
