@@ -1,5 +1,8 @@
 //! The real Envoy Gateway, attached by the files of envoy-config/envoy-gateway as they are.
 
+mod changes;
+mod clusters;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -42,15 +45,10 @@ impl Attached {
         install_envoy_gateway(&installed.cluster, &installed.helm).await?;
         let envoys = format!("--set=filters.namespaces={{{ENVOY_GATEWAY_NAMESPACE}}}");
         installed.install(&[&envoys]).await?;
-        let module = installed.address("wakegate-control-plane", 18002).await?;
-        let sha256 = get("http://localhost/wakegate_filter.wasm.sha256")?;
-        let sha256 = fetch(Version::H1, module, sha256).await?.text();
-        let sha256 = sha256.split_whitespace().next().unwrap_or_default();
-        for name in ["gateway-class.yaml", "gateway.yaml", "filter.yaml"] {
-            let text = std::fs::read_to_string(Path::new(FILES).join(name))?;
-            let text = text.replace("\"SHA256\"", &format!("\"{sha256}\""));
-            installed.cluster.apply(&text).await?;
+        for name in ["gateway-class.yaml", "gateway.yaml"] {
+            installed.cluster.apply(&file(name)?).await?;
         }
+        installed.cluster.apply(&filter(&installed).await?).await?;
         let (address, metrics) = reached(&installed).await?;
         Ok(Self {
             installed,
@@ -62,6 +60,10 @@ impl Attached {
     /// Puts the workload behind the Gateway. With its first route the Envoy loads the filter.
     async fn serve(&self, namespace: &Namespace) -> Result<()> {
         apply_shop(namespace).await?;
+        self.has_filter().await
+    }
+
+    async fn has_filter(&self) -> Result<()> {
         let connected = async || {
             let samples = self.samples().await.ok()?;
             (samples.sum("wakegate_scaler_connected") > 0.0).then_some(())
@@ -80,7 +82,21 @@ impl Attached {
     }
 }
 
-/// The addresses of the Gateway, once its Envoy is there.
+/// A file of the attachment.
+fn file(name: &str) -> Result<String> {
+    std::fs::read_to_string(Path::new(FILES).join(name)).with_context(|| name.to_owned())
+}
+
+/// The file with the filter, with the digest of the module that the control plane serves.
+async fn filter(installed: &Installed) -> Result<String> {
+    let module = installed.address("wakegate-control-plane", 18002).await?;
+    let sha256 = get("http://localhost/wakegate_filter.wasm.sha256")?;
+    let sha256 = fetch(Version::H1, module, sha256).await?.text();
+    let sha256 = sha256.split_whitespace().next().unwrap_or_default();
+    Ok(file("filter.yaml")?.replace("\"SHA256\"", &format!("\"{sha256}\"")))
+}
+
+/// The addresses of the Gateway, once its Envoy is there, and no other any more.
 async fn reached(installed: &Installed) -> Result<(SocketAddr, SocketAddr)> {
     let client = installed.cluster.client().await?;
     let ours = ListParams::default().labels(OF_GATEWAY);
@@ -89,7 +105,7 @@ async fn reached(installed: &Installed) -> Result<(SocketAddr, SocketAddr)> {
     let look = async || {
         let service = services.list(&ours).await.ok()?.items.pop()?;
         let address: Ipv4Addr = service.spec?.cluster_ip?.parse().ok()?;
-        let pod = pods.list(&ours).await.ok()?.items.pop()?;
+        let [pod] = pods.list(&ours).await.ok()?.items.try_into().ok()?;
         let pod: Ipv4Addr = pod.status?.pod_ip?.parse().ok()?;
         let samples = samples((pod, 19001).into(), "/stats/prometheus").await;
         samples
@@ -161,7 +177,7 @@ async fn by_image(attached: &Attached, namespace: &Namespace) -> Result<Registry
     let sha256 = digest.trim_start_matches("sha256:");
     let before = registry.n_fetched();
     let code = json!({"type": "Image", "http": null, "image": {"url": image, "sha256": sha256}});
-    let file = std::fs::read_to_string(Path::new(FILES).join("filter.yaml"))?;
+    let file = file("filter.yaml")?;
     let first = file.split("\n---\n").next().unwrap_or_default();
     let mut policy: Value = serde_saphyr::from_str(first)?;
     *policy
@@ -200,7 +216,18 @@ async fn without_routing_by_service(attached: &Attached, namespace: &Namespace) 
     };
     eventually_is(SOON, "the answer at zero", 503, look).await?;
     let said = doctor(&attached.installed.cluster).await?;
-    said.is(2, &["routing-type HTTPRoute/shop"])
+    said.is(2, &["routing-type HTTPRoute/shop"])?;
+    let reasons = [
+        "get",
+        "events",
+        "--field-selector=involvedObject.kind=HTTPRoute",
+        "--output=jsonpath={.items[*].reason}",
+    ];
+    let told = async || {
+        let reasons = namespace.kubectl(&reasons, None).await.ok()?;
+        reasons.contains("RoutesToEndpoints").then_some(())
+    };
+    eventually(SOON, "an Event on the route", told).await
 }
 
 #[tokio::test]
@@ -231,6 +258,8 @@ async fn requests_at_zero_are_held_and_answered() -> Result<()> {
     ensure!(lost == 0.0, "{lost} requests were lost");
 
     doctor(&attached.installed.cluster).await?.is(0, &[])?;
+    changes::reconciled_while_held(&attached, &namespace).await?;
+    changes::a_policy_of_a_route_replaces_ours(&attached, &namespace).await?;
     let registry = by_image(&attached, &namespace).await?;
     without_routing_by_service(&attached, &namespace).await?;
     drop(registry);

@@ -19,7 +19,7 @@ const FILLED: [(&str, &str); 2] = [
 ];
 
 /// Installs it with its CRDs and those of the Gateway API; returns when it is ready. Its injector of zones, which needs a
-/// webhook and Nodes in zones, is left out.
+/// webhook and Nodes in zones, is left out. It takes patches of policies.
 pub async fn install_envoy_gateway(cluster: &Cluster, helm: &Helm) -> Result<()> {
     let module = env::var_os("ENVOY_GATEWAY_MODULE").map(PathBuf::from);
     let module = module
@@ -39,6 +39,7 @@ pub async fn install_envoy_gateway(cluster: &Cluster, helm: &Helm) -> Result<()>
         ENVOY_GATEWAY_NAMESPACE,
         "--create-namespace",
         "--set=topologyInjector.enabled=false",
+        "--set=config.envoyGateway.extensionApis.enableEnvoyPatchPolicy=true",
         "--wait",
         "--timeout=3m",
     ];
