@@ -3,7 +3,7 @@
 //! ```text
 //! Gateway, ReferenceGrant
 //!        │ lets through
-//! HTTPRoute, GRPCRoute, Ingress ─► RouteObject ─► routes ─► those without targets where others have targets
+//! HTTPRoute, GRPCRoute, Ingress, VirtualService ─► RouteObject ─► routes ─► those without targets where others have targets
 //!                           │ names
 //! Service, EndpointSlice ─► ServiceState ─► backends, endpoints
 //!                           │ is scaled by
@@ -35,6 +35,7 @@ mod serving;
 mod shadow;
 mod table;
 mod taken;
+mod virtual_service;
 mod wake_policy;
 mod workload;
 mod zone;
@@ -224,7 +225,7 @@ impl Index {
         let named = self.objects.policies_naming(id);
         dirty.policies.extend(named.cloned());
         match id.kind {
-            Kind::HttpRoute | Kind::GrpcRoute | Kind::Ingress => {
+            Kind::HttpRoute | Kind::GrpcRoute | Kind::Ingress | Kind::VirtualService => {
                 dirty.routes.insert(id.clone());
             }
             Kind::InterceptorRoute | Kind::HttpScaledObject => {
@@ -332,7 +333,8 @@ impl Index {
             | Object::WakePolicy(_)
             | Object::AddOn(_)
             | Object::ConfigMap(_)
-            | Object::Routing(_) => return,
+            | Object::Routing(_)
+            | Object::VirtualService(_) => return,
         };
         let workload = WorkloadId {
             namespace: Arc::clone(&id.namespace),
@@ -349,6 +351,9 @@ impl Index {
             Some(Object::HttpRoute(route)) => Some(http_route::read(id, route, self.gateways())),
             Some(Object::GrpcRoute(route)) => Some(grpc_route::read(id, route, self.gateways())),
             Some(Object::Ingress(ingress)) => Some(ingress::read(id, ingress, &self.objects)),
+            Some(Object::VirtualService(object)) => {
+                Some(virtual_service::read(id, object, &self.objects))
+            }
             Some(Object::AddOn(object)) => Some(add_on::read(id, object, &self.objects)),
             _ => None,
         };

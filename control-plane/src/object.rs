@@ -1,10 +1,14 @@
 //! What was observed: the objects that the index reads, and their names.
 
 mod routing;
+mod virtual_service;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub use self::routing::{PolicyTarget, RoutingObject};
+pub use self::virtual_service::{
+    Destination, StringMatch, VirtualMatch, VirtualRoute, VirtualServiceObject,
+};
 use gateway_api::apis::standard::{
     gatewayclasses::GatewayClass, gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute,
     referencegrants::ReferenceGrant,
@@ -53,6 +57,8 @@ pub enum Object {
     ConfigMap(Box<ConfigMapObject>),
     /// Where Envoy Gateway has its Envoys send requests: an EnvoyProxy or a BackendTrafficPolicy.
     Routing(Box<RoutingObject>),
+    /// Routes of Istio's.
+    VirtualService(Box<VirtualServiceObject>),
 }
 
 /// A Namespace, trimmed to what is read of it.
@@ -153,6 +159,8 @@ pub enum Kind {
     EnvoyProxy,
     /// `gateway.envoyproxy.io/v1alpha1`.
     BackendTrafficPolicy,
+    /// `networking.istio.io/v1`.
+    VirtualService,
 }
 
 /// Kind, namespace and name: `Service shop/web`.
@@ -211,7 +219,7 @@ pub struct Finding {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Service,
         Self::EndpointSlice,
         Self::HttpRoute,
@@ -231,6 +239,7 @@ impl Kind {
         Self::ConfigMap,
         Self::EnvoyProxy,
         Self::BackendTrafficPolicy,
+        Self::VirtualService,
     ];
 
     /// As it stands in a manifest.
@@ -255,6 +264,7 @@ impl Kind {
             Self::ConfigMap => "ConfigMap",
             Self::EnvoyProxy => "EnvoyProxy",
             Self::BackendTrafficPolicy => "BackendTrafficPolicy",
+            Self::VirtualService => "VirtualService",
         }
     }
 
@@ -280,6 +290,7 @@ impl Kind {
             Self::ConfigMap => "configmaps",
             Self::EnvoyProxy => "envoyproxies",
             Self::BackendTrafficPolicy => "backendtrafficpolicies",
+            Self::VirtualService => "virtualservices",
         }
     }
 
@@ -308,6 +319,7 @@ impl Kind {
             Self::InterceptorRoute => "http.keda.sh/v1beta1",
             Self::HttpScaledObject => "http.keda.sh/v1alpha1",
             Self::EnvoyProxy | Self::BackendTrafficPolicy => "gateway.envoyproxy.io/v1alpha1",
+            Self::VirtualService => "networking.istio.io/v1",
         }
     }
 
@@ -330,7 +342,10 @@ impl Kind {
 
     /// An older version with the same fields, which is read as well.
     pub fn older_api_version(self) -> Option<&'static str> {
-        (self == Self::ReferenceGrant).then_some("gateway.networking.k8s.io/v1beta1")
+        let of_istio = || (self == Self::VirtualService).then_some("networking.istio.io/v1beta1");
+        let of_gateway_api = self == Self::ReferenceGrant;
+        let of_gateway_api = of_gateway_api.then_some("gateway.networking.k8s.io/v1beta1");
+        of_gateway_api.or_else(of_istio)
     }
 
     /// Whether its objects belong to the whole cluster and have no namespace.
@@ -389,6 +404,7 @@ impl Object {
             Self::AddOn(object) => &object.metadata,
             Self::ConfigMap(object) => &object.metadata,
             Self::Routing(object) => &object.metadata,
+            Self::VirtualService(object) => &object.metadata,
         }
     }
 }

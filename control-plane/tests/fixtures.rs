@@ -13,7 +13,7 @@ use wakegate_control_plane::{
 };
 use wakegate_wire::v1;
 
-const FIXTURES: [&str; 20] = [
+const FIXTURES: [&str; 21] = [
     "http-route",
     "ingress",
     "readiness",
@@ -34,6 +34,7 @@ const FIXTURES: [&str; 20] = [
     "add-on-operator",
     "taken-hosts",
     "envoy-gateway",
+    "virtual-services",
 ];
 
 fn table_of(dir: &Path) -> String {
@@ -130,7 +131,8 @@ fn route_text(route: &v1::Route) -> String {
     } else {
         ""
     };
-    lines.push(format!("hosts {:?}{one_label}", route.hosts));
+    let listed = if route.listed { ", listed" } else { "" };
+    lines.push(format!("hosts {:?}{one_label}{listed}", route.hosts));
     let path = route
         .path
         .as_ref()
@@ -412,6 +414,11 @@ fn a_host_that_another_namespace_has_is_not_for_an_overlay() {
 fn what_the_add_ons_operator_writes_is_left_alone_while_it_runs() {
     let table = check("add-on-operator");
     assert!(!table.contains("scaled object "), "{table}");
+}
+
+#[test]
+fn virtual_services_are_listed_and_what_they_cannot_say_here_is_found() {
+    check("virtual-services");
 }
 
 #[test]

@@ -17,6 +17,10 @@ pub struct Route {
     pub id: RouteId,
     /// When its object was made, milliseconds since the Unix epoch: the older wins.
     pub created_ms: u64,
+    /// It counts before all of its hosts that are not listed, and among those that are by its object's age and its place
+    /// there, however specific it is: so Envoy goes through a virtual host that is written down, as Istio's `VirtualService`
+    /// is.
+    pub listed: bool,
     /// Any of these; empty is every host.
     pub hosts: Vec<HostMatch>,
     /// The path, without the query, as the filter receives it.

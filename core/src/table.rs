@@ -77,6 +77,7 @@ pub trait RequestHead {
 ///     vec![Route {
 ///         id: "HTTPRoute/shop/web/0/0".into(),
 ///         created_ms: 0,
+///         listed: false,
 ///         hosts: vec![HostMatch::Suffix("example.com".to_owned())],
 ///         path: PathMatch::Prefix("/cart".to_owned()),
 ///         method: None,

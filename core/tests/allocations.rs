@@ -126,6 +126,7 @@ fn route(number: usize, policy: &Arc<Policy>) -> Route {
     Route {
         id: RouteId::from(format!("HTTPRoute/test/{name}/0/0").as_str()),
         created_ms: 0,
+        listed: false,
         hosts: vec![HostMatch::Exact(format!("{name}.test"))],
         path: PathMatch::Prefix("/".to_owned()),
         method: None,

@@ -134,6 +134,7 @@ impl Model {
         Route {
             id: RouteId::from("HTTPRoute/shop/web/0/0"),
             created_ms: 0,
+            listed: false,
             hosts: vec![HostMatch::Exact("shop.test".to_owned())],
             path: PathMatch::Prefix("/".to_owned()),
             method: None,

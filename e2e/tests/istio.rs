@@ -17,7 +17,6 @@ use wakegate_e2e::{eventually, eventually_is};
 
 use self::gateway::{Gateway, LATE, LIMIT, envoy_filter, plugin, plugin_with};
 use self::served::Filter;
-use crate::daemons::file;
 
 const URL: &str = "http://hello.example/";
 const RELOADS: &str =
@@ -99,16 +98,8 @@ async fn what_is_held_outlives_an_update_of_the_plugin() -> Result<()> {
 async fn subsets_are_their_service() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let gateway = Gateway::with_plugin(folder.path(), &plugin()?).await?;
-    let route = file(
-        "manifests/hello.yaml",
-        &[("hello.example", "split.example".to_owned())],
-    )?;
-    let route = route
-        .split("---")
-        .last()
-        .context("a route")?
-        .replace("name: hello\n", "name: split\n");
-    fs::write(folder.path().join("manifests/split.yaml"), route)?;
+    let split = folder.path().join("manifests/split.yaml");
+    fs::write(split, virtual_service().to_string())?;
     let client = H2::open(gateway.address).await?;
     let first = client
         .send_until_held("http://split.example/", LIMIT)
@@ -141,6 +132,15 @@ async fn subsets_are_their_service() -> Result<()> {
         );
     }
     gateway.end(app?).await
+}
+
+/// The one that istiod would make these routes of; the control plane reads it too.
+fn virtual_service() -> Value {
+    let half = |subset: &str| json!({ "destination": { "host": "hello", "subset": subset }, "weight": 50 });
+    json!({ "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+        "metadata": { "namespace": "demo", "name": "split", "annotations": { "wakegate.dev/scale-to-zero": "true" } },
+        "spec": { "hosts": ["split.example"], "gateways": ["istio-ingress/edge"],
+            "http": [ { "route": [half("v1"), half("v2")] } ] } })
 }
 
 #[tokio::test]

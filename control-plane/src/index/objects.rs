@@ -270,7 +270,8 @@ impl Objects {
             | Object::Ingress(_)
             | Object::AddOn(_)
             | Object::ConfigMap(_)
-            | Object::Routing(_) => {}
+            | Object::Routing(_)
+            | Object::VirtualService(_) => {}
         }
     }
 }

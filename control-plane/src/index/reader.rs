@@ -124,6 +124,23 @@ impl<'a> Reader<'a> {
         grant::permits(self.objects, self.id, service)
     }
 
+    /// The port of a Service that has one alone.
+    pub(super) fn only_port(&mut self, service: &ServiceId) -> Option<i32> {
+        self.out.names.insert(service.clone());
+        let spec = self.objects.service(service)?.spec.as_ref()?;
+        match spec.ports.as_deref() {
+            Some([port]) => Some(port.port),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Whether a port of a Service is ours, whatever the object says.
+    pub(super) fn opts_in(&mut self, service: &ServiceId, port: PortRef<'_>) -> bool {
+        self.out.names.insert(service.clone());
+        let object = self.objects.service(service);
+        backend::said(self.objects, object, service, port).opts_in()
+    }
+
     pub(super) fn find(&mut self, field: &str, reason: impl Into<String>) {
         self.find_with(field, reason, Code::Invalid);
     }
@@ -262,6 +279,7 @@ impl<'a> Reader<'a> {
         policy: Arc<Policy>,
     ) {
         let Match {
+            listed,
             hosts,
             path,
             method,
@@ -277,6 +295,7 @@ impl<'a> Reader<'a> {
         let route = Route {
             id: RouteId::from(id.as_str()),
             created_ms: self.created_ms,
+            listed,
             hosts,
             path,
             method,

@@ -69,6 +69,8 @@ pub(super) struct Place {
 /// The requests that a route is for.
 #[derive(Clone, Debug)]
 pub(super) struct Match {
+    /// Its place in its object counts, and not how specific it is.
+    pub(super) listed: bool,
     pub(super) hosts: Vec<HostMatch>,
     pub(super) path: PathMatch,
     pub(super) method: Option<String>,
@@ -88,6 +90,7 @@ impl Match {
     pub(super) fn of(hosts: &[HostMatch], path: PathMatch) -> Self {
         let (method, headers, query) = (None, Vec::new(), Vec::new());
         Self {
+            listed: false,
             hosts: hosts.to_vec(),
             path,
             method,

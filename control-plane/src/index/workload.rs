@@ -188,6 +188,8 @@ impl Index {
                     "ingress"
                 } else if route.kind == Kind::GrpcRoute {
                     "grpcRoute"
+                } else if route.kind == Kind::VirtualService {
+                    "virtualService"
                 } else {
                     "httpRoute"
                 };

@@ -173,6 +173,7 @@ fn notices(workload: &v1::Workload, cause: &Cause) -> Vec<Notice> {
         "httpRoute" => Some(Kind::HttpRoute),
         "grpcRoute" => Some(Kind::GrpcRoute),
         "ingress" => Some(Kind::Ingress),
+        "virtualService" => Some(Kind::VirtualService),
         _ => None,
     };
     let aliases = workload.aliases.iter();

@@ -9,12 +9,13 @@ use super::Workload;
 use crate::Key;
 
 /// The keys of a trigger's metadata that may name a workload.
-pub const TRIGGER_KINDS: [&str; 8] = [
+pub const TRIGGER_KINDS: [&str; 9] = [
     "workload",
     "service",
     "httpRoute",
     "grpcRoute",
     "ingress",
+    "virtualService",
     "wakePolicy",
     INTERCEPTOR_ROUTE,
     HTTP_SCALED_OBJECT,

@@ -25,14 +25,14 @@ fn rank(route: &Route) -> impl Ord {
         PathMatch::Regex(regex) => regex.as_str().len(),
         PathMatch::Exact(_) | PathMatch::Prefix(_) => 0,
     };
-    (
+    let specific = (
         Reverse(pattern_bytes),
         Reverse(route.method.is_some()),
         Reverse(route.headers.len()),
         Reverse(n_values(route)),
         Reverse(route.query.len()),
-        route.created_ms,
-    )
+    );
+    ((!route.listed).then_some(specific), route.created_ms)
 }
 
 /// The header matches that ask for a value.

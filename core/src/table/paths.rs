@@ -12,6 +12,8 @@ use crate::{PathMatch, RequestHead, Route, hash::HashMap};
 /// The routes of one host. A path without routes has no entry.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Paths {
+    /// Those whose order is given, whatever their paths.
+    listed: Ranked,
     exact: HashMap<Box<[u8]>, Ranked>,
     regexes: Ranked,
     /// Without a trailing slash, so that `/` is the empty one.
@@ -35,6 +37,7 @@ pub(super) struct Ranked(Vec<Arc<Route>>);
 impl Paths {
     pub(super) fn insert(&mut self, route: &Arc<Route>) {
         match &route.path {
+            _ if route.listed => self.listed.insert(route),
             PathMatch::Exact(path) => {
                 self.exact
                     .entry(path.as_bytes().into())
@@ -56,6 +59,7 @@ impl Paths {
 
     pub(super) fn remove(&mut self, route: &Route) {
         match &route.path {
+            _ if route.listed => self.listed.remove(route),
             PathMatch::Exact(path) => update(&mut self.exact, path.as_bytes(), |routes| {
                 routes.remove(route);
                 routes.0.is_empty()
@@ -77,14 +81,19 @@ impl Paths {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.regexes.0.is_empty() && self.prefixes.is_empty()
+        self.listed.0.is_empty()
+            && self.exact.is_empty()
+            && self.regexes.0.is_empty()
+            && self.prefixes.is_empty()
     }
 
     pub(super) fn find<H: RequestHead, T: Tally>(
         &self,
         request: &mut Request<'_, H, T>,
     ) -> Option<&Arc<Route>> {
-        self.find_exact(request)
+        self.listed
+            .find(request)
+            .or_else(|| self.find_exact(request))
             .or_else(|| self.regexes.find(request))
             .or_else(|| self.find_prefix(request))
     }

@@ -49,13 +49,15 @@ impl<'r, H: RequestHead, T: Tally> Request<'r, H, T> {
         }
     }
 
-    /// Whether a route matches whose host does, and whose path does unless it is a regular expression.
+    /// Whether a route matches whose host does, and whose path does unless it is a regular expression or listed.
     /// What is at hand is compared first.
     pub(super) fn is_for(&mut self, route: &Route) -> bool {
         self.tally.candidate();
         let is_path = match &route.path {
-            PathMatch::Exact(_) | PathMatch::Prefix(_) => true,
             PathMatch::Regex(regex) => regex.matches(self.path),
+            PathMatch::Exact(path) if route.listed => self.path == path.as_bytes(),
+            PathMatch::Prefix(path) if route.listed => self.begins_with(path),
+            PathMatch::Exact(_) | PathMatch::Prefix(_) => true,
         };
         is_path
             && route.query.iter().all(|wanted| self.has_parameter(wanted))
@@ -64,6 +66,13 @@ impl<'r, H: RequestHead, T: Tally> Request<'r, H, T> {
                 .as_ref()
                 .is_none_or(|method| self.has_method(method))
             && route.headers.iter().all(|wanted| self.has_header(wanted))
+    }
+
+    /// Whether the path begins with these segments.
+    fn begins_with(&self, prefix: &str) -> bool {
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let rest = self.path.strip_prefix(prefix.as_bytes());
+        rest.is_some_and(|rest| prefix.is_empty() || rest.first().is_none_or(|byte| *byte == b'/'))
     }
 
     fn has_header(&mut self, wanted: &HeaderMatch) -> bool {

@@ -43,6 +43,7 @@ fn route(id: &str, host: &str) -> Route {
     Route {
         id: id.into(),
         created_ms: 0,
+        listed: false,
         hosts,
         path: prefix("/"),
         method: None,

@@ -59,6 +59,7 @@ fn route(policy: Policy) -> Route {
     Route {
         id: RouteId::from("HTTPRoute/shop/web/0/0"),
         created_ms: 0,
+        listed: false,
         hosts: vec![HostMatch::Exact("shop.example".to_owned())],
         path: PathMatch::Prefix("/".to_owned()),
         method: None,

@@ -85,7 +85,9 @@ fn same(a: &Route, b: &Route) -> bool {
         PathMatch::Prefix(path) => ("prefix", path.strip_suffix('/').unwrap_or(path).to_owned()),
         PathMatch::Regex(regex) => ("regex", regex.as_str().to_owned()),
     };
-    path(a) == path(b)
+    !a.listed
+        && !b.listed
+        && path(a) == path(b)
         && a.method == b.method
         && a.headers.iter().all(|header| b.headers.contains(header))
         && b.headers.iter().all(|header| a.headers.contains(header))
@@ -201,10 +203,6 @@ fn precedence(a: &Route, b: &Route) -> Ordering {
                 (2, Reverse(prefix.strip_suffix('/').unwrap_or(prefix).len()))
             }
         };
-        let id: Vec<&str> = route.id.as_str().split('/').collect();
-        let [kind, namespace, name, rule, number] = id[..] else {
-            panic!("{}", route.id)
-        };
         (
             path,
             route.method.is_none(),
@@ -214,10 +212,25 @@ fn precedence(a: &Route, b: &Route) -> Ordering {
                 Reverse(route.query.len()),
             ),
             route.created_ms,
-            format!("{namespace}/{name}"),
-            kind.to_owned(),
-            (rule.parse::<u32>().unwrap(), number.parse::<u32>().unwrap()),
+            named(route),
         )
     };
-    key(a).cmp(&key(b))
+    let age = |route: &Route| (route.created_ms, named(route));
+    match (a.listed, b.listed) {
+        (true, true) => age(a).cmp(&age(b)),
+        (a_listed, b_listed) => b_listed.cmp(&a_listed).then_with(|| key(a).cmp(&key(b))),
+    }
+}
+
+/// Name and kind of its object, and its place there.
+fn named(route: &Route) -> impl Ord + use<> {
+    let id: Vec<&str> = route.id.as_str().split('/').collect();
+    let [kind, namespace, name, rule, number] = id[..] else {
+        panic!("{}", route.id)
+    };
+    (
+        format!("{namespace}/{name}"),
+        kind.to_owned(),
+        (rule.parse::<u32>().unwrap(), number.parse::<u32>().unwrap()),
+    )
 }

@@ -29,11 +29,13 @@ pub(crate) fn route() -> impl Strategy<Value = Route> {
         option::weighted(0.3, method()),
         vec((name(), value_match()), 0..3),
         vec((name(), value()), 0..2),
+        prop::bool::weighted(0.2),
     );
     (id(), 0..3_u64, vec(host_match(), 0..3), path_match(), rest).prop_map(
-        |(id, created_ms, hosts, path, (method, headers, query))| Route {
+        |(id, created_ms, hosts, path, (method, headers, query, listed))| Route {
             id,
             created_ms,
+            listed,
             hosts,
             path,
             method,

@@ -174,6 +174,7 @@ impl Route {
         v1::Route {
             id: format!("HTTPRoute/{NAMESPACE}/r{}/0/0", self.index),
             created_ms: u64::from(self.index),
+            listed: false,
             hosts: self.host.iter().cloned().collect(),
             path: Some(v1::PathMatch { path: Some(path) }),
             method: self.method.unwrap_or_default().to_owned(),

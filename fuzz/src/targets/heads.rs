@@ -130,6 +130,7 @@ fn route(index: usize, host: &str, path: &str) -> Result<Route, String> {
             .as_str()
             .into(),
         created_ms: 0,
+        listed: false,
         hosts,
         path,
         method: index.is_multiple_of(4).then(|| "GET".to_owned()),

@@ -82,6 +82,7 @@ fn route(number: u32, host: &str, path: v1::path_match::Path) -> v1::Route {
     v1::Route {
         id: format!("HTTPRoute/shop/web/{number}/0"),
         created_ms: u64::from(number),
+        listed: false,
         hosts: vec![host.to_owned()],
         path: Some(v1::PathMatch { path: Some(path) }),
         method: if number == 2 { "GET" } else { "" }.to_owned(),

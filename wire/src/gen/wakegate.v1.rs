@@ -136,6 +136,9 @@ pub struct Route {
     pub targets: ::prost::alloc::vec::Vec<Target>,
     #[prost(message, optional, tag = "10")]
     pub policy: ::core::option::Option<Policy>,
+    /// It counts before those that are not, in the order of its object.
+    #[prost(bool, tag = "11")]
+    pub listed: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PathMatch {

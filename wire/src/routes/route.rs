@@ -15,6 +15,7 @@ impl From<&Route> for v1::Route {
         let Route {
             id,
             created_ms,
+            listed,
             hosts,
             path,
             method,
@@ -31,6 +32,7 @@ impl From<&Route> for v1::Route {
         Self {
             id: id.as_str().to_owned(),
             created_ms: *created_ms,
+            listed: *listed,
             hosts: hosts.iter().map(host_text).collect(),
             single_label_wildcards: hosts
                 .iter()
@@ -73,6 +75,7 @@ impl TryFrom<v1::Route> for Route {
         Ok(Self {
             id: RouteId::from(id),
             created_ms: route.created_ms,
+            listed: route.listed,
             hosts: hosts.collect::<Result<_, _>>()?,
             path: path_match(id, route.path)?,
             method: (!route.method.is_empty()).then_some(route.method),
@@ -193,6 +196,7 @@ mod tests {
         Route {
             id: RouteId::from("HTTPRoute/shop/web/0/0"),
             created_ms: 7,
+            listed: true,
             hosts: vec![
                 HostMatch::Exact("shop.example.com".to_owned()),
                 HostMatch::Suffix("shop.test".to_owned()),

@@ -77,6 +77,7 @@ fn route(name: &str, policy: Policy) -> Route {
     Route {
         id: RouteId::from(format!("HTTPRoute/shop/{name}/0/0").as_str()),
         created_ms: 0,
+        listed: false,
         hosts: vec![],
         path: PathMatch::Prefix("/".to_owned()),
         method: None,

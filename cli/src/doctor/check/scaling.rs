@@ -13,12 +13,13 @@ use crate::doctor::{
 const KEDA: &str = "keda";
 
 /// The parts of metadata by which a trigger names what the scaler counts.
-const NAMED_BY: [&str; 7] = [
+const NAMED_BY: [&str; 8] = [
     "workload",
     "service",
     "httpRoute",
     "grpcRoute",
     "ingress",
+    "virtualService",
     "interceptorRoute",
     "httpScaledObject",
 ];

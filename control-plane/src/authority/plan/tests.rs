@@ -245,11 +245,14 @@ impl World {
         // Holders read one by one, and after each read all that is in use has to fit.
         while let Some((holder, at)) = self.next_read().filter(|(_, at)| *at <= end) {
             self.now = self.now.max(at);
-            if let Some(secret) = &self.secrets[holder] {
+            let wait = if let Some(secret) = &self.secrets[holder] {
                 self.in_use[holder] = Some(secret.clone());
-            }
-            self.reads_at[holder] =
-                self.now + self.lifetimes.overlap * moment.until_read[holder] / 100;
+                self.lifetimes.overlap * moment.until_read[holder] / 100
+            } else {
+                // Who finds nothing looks again, as a kubelet does.
+                self.lifetimes.overlap / 16
+            };
+            self.reads_at[holder] = self.now + wait;
             self.check()?;
         }
         self.now = end;

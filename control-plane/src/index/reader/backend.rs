@@ -42,6 +42,18 @@ pub(super) struct Said {
     policies: [Option<(Level, InForce)>; 2],
 }
 
+impl Resolved {
+    /// Whether both are one port of one Service.
+    pub(in crate::index) fn is_at_same_port(&self, other: &Self) -> bool {
+        self.target.backend == other.target.backend
+    }
+
+    /// Adds the share of another way to the same port.
+    pub(in crate::index) fn add_weight(&mut self, weight: u32) {
+        self.target.weight = self.target.weight.saturating_add(weight);
+    }
+}
+
 impl Said {
     /// Whether it is ours, whatever a route says.
     pub(super) fn opts_in(&self) -> bool {

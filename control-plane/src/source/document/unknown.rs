@@ -38,7 +38,8 @@ pub(super) fn fields(kind: Kind, value: &Value) -> Vec<UnknownField> {
         | Kind::HorizontalPodAutoscaler
         | Kind::ConfigMap
         | Kind::EnvoyProxy
-        | Kind::BackendTrafficPolicy => return Vec::new(),
+        | Kind::BackendTrafficPolicy
+        | Kind::VirtualService => return Vec::new(),
     };
     known.unknown_in(value)
 }

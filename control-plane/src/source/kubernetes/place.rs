@@ -72,7 +72,8 @@ impl Place {
             | Kind::InterceptorRoute
             | Kind::HttpScaledObject
             | Kind::EnvoyProxy
-            | Kind::BackendTrafficPolicy => true,
+            | Kind::BackendTrafficPolicy
+            | Kind::VirtualService => true,
             Kind::Service
             | Kind::EndpointSlice
             | Kind::Namespace

@@ -125,6 +125,7 @@ pub(super) fn content(kind: Kind, mut content: Value) -> Value {
         | Kind::WakePolicy
         | Kind::InterceptorRoute
         | Kind::HttpScaledObject => {}
+        Kind::VirtualService => keep_of_spec(fields, &["hosts", "gateways", "http"]),
         Kind::EnvoyProxy => keep_of_spec(fields, &["routingType"]),
         Kind::BackendTrafficPolicy => keep_of_spec(fields, &ROUTING_POLICY),
     }
@@ -153,7 +154,8 @@ fn has_labels(kind: Kind) -> bool {
         | Kind::WakePolicy
         | Kind::InterceptorRoute
         | Kind::EnvoyProxy
-        | Kind::BackendTrafficPolicy => false,
+        | Kind::BackendTrafficPolicy
+        | Kind::VirtualService => false,
     }
 }
 

@@ -92,7 +92,14 @@ fn every_kind_of_name_finds_its_workload() {
         let found = resolve(&book, "shop", &[(kind, "front")]);
         assert_eq!(found, Ok("shop/Deployment/web".to_owned()), "{kind}");
     }
-    let pushed_by_the_control_plane = ["workload", "service", "httpRoute", "grpcRoute", "ingress"];
+    let pushed_by_the_control_plane = [
+        "workload",
+        "service",
+        "httpRoute",
+        "grpcRoute",
+        "ingress",
+        "virtualService",
+    ];
     for kind in pushed_by_the_control_plane {
         assert!(TRIGGER_KINDS.contains(&kind), "{kind}");
     }

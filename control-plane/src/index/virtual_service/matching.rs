@@ -1,0 +1,177 @@
+//! A match of a `VirtualService`, in the words of the table.
+
+use wakegate_core::{HeaderMatch, HostMatch, PathMatch, QueryMatch, Regex, ValueMatch};
+
+use crate::index::{
+    gateway_route,
+    route_object::{self, Match},
+};
+use crate::object::{StringMatch, VirtualMatch};
+
+/// A match that makes no route.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Skipped {
+    /// It is for sidecars alone.
+    OfMesh,
+    /// A field that cannot be used, and why.
+    Refused(String, String),
+}
+
+/// What a match asks for, on these hosts.
+pub(super) fn read(asked: &VirtualMatch, hosts: &[HostMatch]) -> Result<Match, Skipped> {
+    if !asked.source_labels.is_empty() || asked.source_namespace.is_some() {
+        return Err(Skipped::OfMesh);
+    }
+    for (field, is_there) in [
+        ("scheme", asked.scheme.is_some()),
+        ("authority", asked.authority.is_some()),
+        ("port", asked.port.is_some()),
+        ("withoutHeaders", !asked.without_headers.is_empty()),
+    ] {
+        if is_there {
+            return Err(refused(field, "it is not supported"));
+        }
+    }
+    let path = path(asked.uri.as_ref(), asked.ignore_uri_case);
+    let mut read = Match {
+        listed: true,
+        ..Match::of(hosts, path.map_err(|why| refused("uri", why))?)
+    };
+    match &asked.method {
+        None => {}
+        Some(StringMatch {
+            exact: Some(method),
+            ..
+        }) => read.method = Some(method.clone()),
+        Some(_) => return Err(refused("method", "only exact is supported")),
+    }
+    for (name, value) in &asked.headers {
+        let value = self::value(value).map_err(|why| refused(&format!("headers[{name}]"), why))?;
+        let name = name.to_ascii_lowercase();
+        read.headers.push(HeaderMatch { name, value });
+    }
+    for (name, value) in &asked.query_params {
+        let Some(value) = value.exact.clone() else {
+            return Err(refused(
+                &format!("queryParams[{name}]"),
+                "only exact is supported",
+            ));
+        };
+        let name = name.clone();
+        read.query.push(QueryMatch { name, value });
+    }
+    Ok(read)
+}
+
+fn refused(field: &str, why: impl Into<String>) -> Skipped {
+    Skipped::Refused(field.to_owned(), why.into())
+}
+
+/// Istio's prefixes are of bytes, and not of segments.
+fn path(uri: Option<&StringMatch>, ignores_case: bool) -> Result<PathMatch, String> {
+    let case = if ignores_case { "(?i)" } else { "" };
+    match uri {
+        None => Ok(route_object::prefix("/")),
+        Some(StringMatch {
+            exact: Some(path), ..
+        }) if ignores_case => regex(&format!("{case}{}", escaped(path))),
+        Some(StringMatch {
+            exact: Some(path), ..
+        }) => Ok(PathMatch::Exact(path.clone())),
+        Some(StringMatch {
+            prefix: Some(path), ..
+        }) if path == "/" => Ok(route_object::prefix(path)),
+        Some(StringMatch {
+            prefix: Some(path), ..
+        }) => regex(&format!("{case}{}.*", escaped(path))),
+        // The case is ignored of exact paths and prefixes alone.
+        Some(StringMatch {
+            regex: Some(pattern),
+            ..
+        }) => regex(pattern),
+        Some(_) => Err("it says none of exact, prefix and regex".to_owned()),
+    }
+}
+
+fn regex(pattern: &str) -> Result<PathMatch, String> {
+    gateway_route::regex(pattern).map(PathMatch::Regex)
+}
+
+fn value(asked: &StringMatch) -> Result<ValueMatch, String> {
+    let regex = |pattern: &str| -> Result<ValueMatch, String> {
+        let pattern: Regex = gateway_route::regex(pattern)?;
+        Ok(ValueMatch::Regex(pattern))
+    };
+    match asked {
+        StringMatch {
+            exact: Some(value), ..
+        } => Ok(ValueMatch::Exact(value.clone())),
+        StringMatch {
+            prefix: Some(value),
+            ..
+        } => regex(&format!("{}.*", escaped(value))),
+        StringMatch {
+            regex: Some(pattern),
+            ..
+        } => regex(pattern),
+        StringMatch { .. } => Ok(ValueMatch::Present),
+    }
+}
+
+/// What means something in a pattern outside of brackets. Not everything else may be escaped: `\<` is where a word begins.
+const SPECIAL: &str = r"\.+*?()|[]{}^$";
+
+/// A pattern for this text and nothing else.
+fn escaped(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for char in text.chars() {
+        if SPECIAL.contains(char) {
+            pattern.push('\\');
+        }
+        pattern.push(char);
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefix(text: &str) -> StringMatch {
+        StringMatch {
+            prefix: Some(text.to_owned()),
+            ..StringMatch::default()
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_of_bytes() {
+        let PathMatch::Regex(regex) = path(Some(&prefix("/a.b-(c)$")), false).unwrap() else {
+            panic!("no regular expression");
+        };
+        for (path, is_it) in [
+            ("/a.b-(c)$", true),
+            ("/a.b-(c)$more/x", true),
+            ("/aXb-(c)$", false),
+            ("/A.b-(c)$", false),
+            ("/", false),
+        ] {
+            assert_eq!(regex.matches(path.as_bytes()), is_it, "{path}");
+        }
+        assert_eq!(
+            path(Some(&prefix("/")), true),
+            Ok(PathMatch::Prefix("/".to_owned()))
+        );
+        let PathMatch::Regex(regex) = path(Some(&prefix("/Api")), true).unwrap() else {
+            panic!("no regular expression");
+        };
+        assert!(regex.matches(b"/aPI/x"));
+    }
+
+    #[test]
+    fn every_punctuation_can_be_escaped() {
+        let all: String = (33..127_u8).map(char::from).collect();
+        let regex = Regex::new(&escaped(&all)).unwrap();
+        assert!(regex.matches(all.as_bytes()));
+    }
+}
