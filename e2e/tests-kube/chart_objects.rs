@@ -8,8 +8,8 @@ use wakegate_e2e::kube::{CHART, Cluster, ClusterOptions, Crds, Helm, Namespace};
 
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy");
 
-/// Namespaces of others that objects are put into, and that of the manifests below deploy/.
-const NAMESPACES: [&str; 3] = ["cert-manager", "keda", "wakegate"];
+/// Namespaces that objects are put into beside the release's, and that of the manifests below deploy/.
+const NAMESPACES: [&str; 4] = ["cert-manager", "elsewhere", "keda", "wakegate"];
 
 /// Refuses fields that a kind does not have.
 const APPLY: [&str; 5] = [
@@ -111,7 +111,7 @@ async fn it_takes_those_below_deploy_and_refuses_a_field_that_a_kind_lacks() -> 
         cluster.kubectl(&args, None).await?;
     }
     for (file, wrong) in [
-        ("cert-manager/clients.yaml", "issuerRef: {nobody: x, "),
+        ("cert-manager/filters.yaml", "issuerRef: {nobody: x, "),
         ("cert-manager/issuer.yaml", "ca: {nobody: x, "),
     ] {
         let right = wrong.replace("nobody: x, ", "");
