@@ -149,6 +149,7 @@ kube-tools:
     @scripts/go-module prometheus-operator github.com/prometheus-operator/prometheus-operator
     @scripts/go-tool crane
     @scripts/registry
+    @command -v curl >/dev/null || scripts/apt-install "curl, which the test of docs/install.md asks with," curl
 
 # Outside of the namespace: there is no network inside.
 [private]

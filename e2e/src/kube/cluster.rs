@@ -32,6 +32,7 @@ use super::node::Node;
 pub use self::crds::Crds;
 pub(crate) use self::kubectl::Kubectl;
 pub use self::program::Program;
+pub(crate) use self::program::kubectl as kubectl_program;
 pub(crate) use self::running::{Running, client_of};
 
 /// What a cluster has when it starts.

@@ -108,7 +108,7 @@ const KUBERNETES: &str = "KUBEBUILDER_ASSETS";
 const KEDA: &str = "KEDA_BIN_DIR";
 
 /// Where kubectl is.
-pub(super) fn kubectl() -> Result<PathBuf> {
+pub(crate) fn kubectl() -> Result<PathBuf> {
     in_folder(KUBERNETES, "kubectl")
 }
 
