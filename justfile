@@ -50,6 +50,8 @@ e2e-kube *args: kube-tools kube-programs (images 'filter') envoy
     KUBEBUILDER_ASSETS=$(scripts/kubernetes) KEDA_BIN_DIR=$(scripts/keda) KEDA_MANIFESTS=$(scripts/keda --manifests) \
         GATEWAY_API_CRDS=$(scripts/gateway-api) ENVOY_BIN=$(scripts/envoy) \
         ISTIO_API=$(scripts/go-module istio istio.io/api) \
+        CERT_MANAGER=$(scripts/go-module cert-manager github.com/cert-manager/cert-manager) \
+        PROMETHEUS_OPERATOR=$(scripts/go-module prometheus-operator github.com/prometheus-operator/prometheus-operator) \
         ENVOY_GATEWAY=$(scripts/go-tool envoy-gateway) \
         ENVOY_GATEWAY_MODULE=$(scripts/go-module envoy-gateway github.com/envoyproxy/gateway) \
         HELM=$(scripts/go-tool helm) CRANE=$(scripts/go-tool crane) REGISTRY_BIN=$(scripts/registry) \
@@ -143,8 +145,11 @@ kube-tools:
     @scripts/go-tool envoy-gateway
     @scripts/go-module envoy-gateway github.com/envoyproxy/gateway
     @scripts/go-module istio istio.io/api
+    @scripts/go-module cert-manager github.com/cert-manager/cert-manager
+    @scripts/go-module prometheus-operator github.com/prometheus-operator/prometheus-operator
     @scripts/go-tool crane
     @scripts/registry
+    @command -v curl >/dev/null || scripts/apt-install "curl, which the test of docs/install.md asks with," curl
 
 # Outside of the namespace: there is no network inside.
 [private]

@@ -22,6 +22,7 @@ mod field_conflicts;
 mod health_checks;
 mod http_scaled_objects;
 mod http_scaled_objects_let_go;
+mod install_page;
 mod installed;
 mod interceptor_route_rules;
 mod interceptor_route_times;

@@ -34,7 +34,7 @@ app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
 
 {{/*
 The objects of a file below deploy/, where `kubectl apply` finds them as well, for this release: its namespace in place of
-`wakegate`, KEDA's in place of `keda`, and its labels. With .namespace all are put there, with .kind there are those alone.
+`wakegate`, KEDA's in place of `keda`, cert-manager's in place of `cert-manager`, and its labels. With .namespace all are put there, with .kind there are those alone.
 (dict "top" $ "file" "deploy/base/x.yaml" "namespace" "" "annotations" (dict) "kind" "")
 */}}
 {{- define "wakegate.deploy" -}}
@@ -43,7 +43,7 @@ The objects of a file below deploy/, where `kubectl apply` finds them as well, f
 {{- $text := $top.Files.Get .file -}}
 {{- if not $text }}{{ fail (printf "%s is missing from the chart" .file) }}{{ end -}}
 {{- $text = regexReplaceAll "\\b(wakegate-(?:scaler|control-plane))\\.wakegate\\b" $text (printf "${1}.%s" $ours) -}}
-{{- $places := dict "wakegate" $ours "keda" $top.Values.keda.namespace -}}
+{{- $places := dict "wakegate" $ours "keda" $top.Values.keda.namespace "cert-manager" $top.Values.tls.certManager.namespace -}}
 {{- $given := .namespace -}}
 {{- $kind := .kind -}}
 {{- $annotations := .annotations -}}
@@ -161,16 +161,21 @@ readinessProbe:
 {{- end }}
 {{- end }}
 
-{{/* The Secrets that the own authority writes outside of its namespace. */}}
-{{- define "wakegate.otherSecrets" -}}
-{{- if eq .Values.tls.mode "ownAuthority" -}}
-{{- range .Values.filters.namespaces }}
-{{ . }}: wakegate-filter-tls
+{{/* Other namespaces with Envoys: what filters need of the release's own is there in any case. */}}
+{{- define "wakegate.filterNamespaces" -}}
+{{ without (uniq .Values.filters.namespaces) .Release.Namespace | toYaml }}
 {{- end }}
-{{ .Values.keda.namespace }}: wakegate-keda-tls
-{{- else -}}
-{}
+
+{{/* By namespace, the Secrets that the own authority writes beside those that each release has. */}}
+{{- define "wakegate.otherSecrets" -}}
+{{- $secrets := dict -}}
+{{- if eq .Values.tls.mode "ownAuthority" -}}
+{{- $_ := set $secrets .Values.keda.namespace (list "wakegate-keda-tls") -}}
+{{- range include "wakegate.filterNamespaces" . | fromYamlArray -}}
+{{- $_ := set $secrets . (append (get $secrets . | default list) "wakegate-filter-tls") -}}
 {{- end -}}
+{{- end -}}
+{{ toYaml $secrets }}
 {{- end }}
 
 {{/* Of an object of a hook: (list $ "component" namespace annotations). */}}

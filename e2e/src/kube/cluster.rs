@@ -3,6 +3,7 @@
 
 mod authority;
 mod boot;
+mod crds;
 mod home;
 mod kubectl;
 mod layout;
@@ -28,9 +29,10 @@ use self::layout::Layout;
 use super::namespace::Namespace;
 use super::node::Node;
 
+pub use self::crds::Crds;
 pub(crate) use self::kubectl::Kubectl;
-pub use self::objects::Crds;
 pub use self::program::Program;
+pub(crate) use self::program::kubectl as kubectl_program;
 pub(crate) use self::running::{Running, client_of};
 
 /// What a cluster has when it starts.
@@ -166,7 +168,7 @@ impl Cluster {
 
     /// Applies CRDs of others.
     pub async fn apply_crds(&self, crds: Crds) -> Result<()> {
-        objects::apply_crds(&self.kubectl, crds).await?;
+        crds::apply(&self.kubectl, crds).await?;
         self.established().await
     }
 

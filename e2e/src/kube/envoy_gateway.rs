@@ -18,9 +18,8 @@ const FILLED: [(&str, &str); 2] = [
     ("${GatewayImagePullPolicy}", "IfNotPresent"),
 ];
 
-/// Installs it with its CRDs and those of the Gateway API; returns when it is ready. Its injector of zones, which needs a
-/// webhook and Nodes in zones, is left out. It takes patches of policies.
-pub async fn install_envoy_gateway(cluster: &Cluster, helm: &Helm) -> Result<()> {
+/// Its chart with the values of a release, in the cluster's folder.
+pub fn envoy_gateway_chart(cluster: &Cluster) -> Result<PathBuf> {
     let module = env::var_os("ENVOY_GATEWAY_MODULE").map(PathBuf::from);
     let module = module
         .context("ENVOY_GATEWAY_MODULE is not set: run these tests with `./justw e2e-kube`")?;
@@ -31,6 +30,13 @@ pub async fn install_envoy_gateway(cluster: &Cluster, helm: &Helm) -> Result<()>
         values = values.replace(name, value);
     }
     fs::write(chart.join("values.yaml"), values)?;
+    Ok(chart)
+}
+
+/// Installs it with its CRDs and those of the Gateway API; returns when it is ready. Its injector of zones, which needs a
+/// webhook and Nodes in zones, is left out.
+pub async fn install_envoy_gateway(cluster: &Cluster, helm: &Helm) -> Result<()> {
+    let chart = envoy_gateway_chart(cluster)?;
     let args = [
         "install",
         "eg",

@@ -1,6 +1,6 @@
 //! helm, as a user runs it, with the chart of this repository.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -35,19 +35,27 @@ impl Helm {
         })
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What tells it its cluster and its folders.
+    pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 4] {
+        [
+            ("HELM_CACHE_HOME", self.home.join("cache")),
+            ("HELM_CONFIG_HOME", self.home.join("config")),
+            ("HELM_DATA_HOME", self.home.join("data")),
+            ("KUBECONFIG", self.kubeconfig.clone()),
+        ]
+    }
+
     /// What it prints; an error with what it says when it fails.
     pub async fn run(&self, args: &[&str]) -> Result<String> {
         let line = format!("helm {}", args.join(" "));
         let mut command = Command::new(&self.path);
         command.args(args).kill_on_drop(true);
-        for (name, folder) in [
-            ("HELM_CACHE_HOME", "cache"),
-            ("HELM_CONFIG_HOME", "config"),
-            ("HELM_DATA_HOME", "data"),
-        ] {
-            command.env(name, self.home.join(folder));
-        }
-        command.env("KUBECONFIG", &self.kubeconfig);
+        command.envs(self.environment());
         let output = time::timeout(LIMIT, command.output())
             .await
             .with_context(|| format!("not within {LIMIT:?}: {line}"))?

@@ -140,7 +140,7 @@ fn cert_manager_is_asked_for_the_certificates_that_the_own_authority_makes() {
         scaler_address: "wakegate-scaler.wakegate:9090".to_owned(),
     };
     let expected = holders.profiles();
-    let asked = ["daemons.yaml", "clients.yaml"]
+    let asked = ["daemons.yaml", "filters.yaml", "keda.yaml"]
         .into_iter()
         .flat_map(objects);
     let asked: Vec<Value> = asked.collect();

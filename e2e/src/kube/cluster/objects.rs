@@ -52,24 +52,6 @@ pub(super) async fn apply_gateway_api(kubectl: &Kubectl) -> Result<()> {
     apply_path(kubectl, &program::gateway_api_crds()?).await
 }
 
-/// CRDs of others, whose controllers are not there.
-#[derive(Debug, Clone, Copy)]
-pub enum Crds {
-    /// Envoy Gateway's.
-    EnvoyGateway,
-    /// Istio's.
-    Istio,
-}
-
-/// CRDs of others.
-pub(super) async fn apply_crds(kubectl: &Kubectl, crds: Crds) -> Result<()> {
-    let path = match crds {
-        Crds::EnvoyGateway => program::envoy_gateway_crds()?,
-        Crds::Istio => program::istio_crds()?,
-    };
-    apply_path(kubectl, &path).await
-}
-
 /// The class of all Gateways: it belongs to the cluster, and tests that made it at once would be in each other's way.
 pub(super) async fn apply_gateway_class(kubectl: &Kubectl) -> Result<()> {
     apply_text(kubectl, &list(&[gateway_class()])).await
@@ -110,7 +92,7 @@ pub(super) async fn are_established(client: Client) -> Result<()> {
     }
 }
 
-async fn apply_path(kubectl: &Kubectl, path: &Path) -> Result<()> {
+pub(super) async fn apply_path(kubectl: &Kubectl, path: &Path) -> Result<()> {
     apply(kubectl, &["--filename", &path.to_string_lossy()], None).await
 }
 

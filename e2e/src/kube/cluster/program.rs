@@ -108,7 +108,7 @@ const KUBERNETES: &str = "KUBEBUILDER_ASSETS";
 const KEDA: &str = "KEDA_BIN_DIR";
 
 /// Where kubectl is.
-pub(super) fn kubectl() -> Result<PathBuf> {
+pub(crate) fn kubectl() -> Result<PathBuf> {
     in_folder(KUBERNETES, "kubectl")
 }
 
@@ -122,18 +122,8 @@ pub(super) fn gateway_api_crds() -> Result<PathBuf> {
     folder("GATEWAY_API_CRDS")
 }
 
-/// The folder with Envoy Gateway's CRDs.
-pub(super) fn envoy_gateway_crds() -> Result<PathBuf> {
-    let module = folder("ENVOY_GATEWAY_MODULE")?;
-    Ok(module.join("charts/gateway-helm/charts/crds/crds/generated"))
-}
-
-/// The file with Istio's CRDs.
-pub(super) fn istio_crds() -> Result<PathBuf> {
-    Ok(folder("ISTIO_API")?.join("kubernetes/customresourcedefinitions.gen.yaml"))
-}
-
-fn folder(variable: &str) -> Result<PathBuf> {
+/// The folder that an environment variable names.
+pub(super) fn folder(variable: &str) -> Result<PathBuf> {
     env::var_os(variable)
         .map(PathBuf::from)
         .with_context(|| format!("{variable} is not set: run these tests with `./justw e2e-kube`"))

@@ -61,12 +61,16 @@ impl Image {
     }
 }
 
+/// What stands in pods for where images are pulled from: the public one, and that of the user in docs/install.md.
+const REGISTRIES: [&str; 2] = ["docker.io/", "registry.example.com/"];
+
 /// The name without registry, tag and digest.
 fn repository(reference: &str) -> &str {
     let name = reference.split('@').next().unwrap_or_default();
     let tag = name.rfind(':').filter(|at| !name[*at..].contains('/'));
     let name = tag.map_or(name, |at| &name[..at]);
-    name.strip_prefix("docker.io/").unwrap_or(name)
+    let mut in_registries = REGISTRIES.iter().filter_map(|it| name.strip_prefix(it));
+    in_registries.next().unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -79,6 +83,7 @@ mod tests {
             "wakegate/scaler",
             "wakegate/scaler:0.1.0",
             "docker.io/wakegate/scaler:0.1.0@sha256:00",
+            "registry.example.com/wakegate/scaler:0.1.0",
         ] {
             assert_eq!(repository(reference), "wakegate/scaler");
         }
