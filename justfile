@@ -101,12 +101,12 @@ images *names:
 push registry *args:
     scripts/push-images "$@"
 
-# Rewrite what is generated: wire/src/gen from wire/proto, the CRDs below deploy from api/src, and what the program says in
-# docs/migrate-from-http-add-on.md from cli/src
+# Rewrite what is generated: wire/src/gen from wire/proto, the CRDs below deploy from api/src, and tables of the pages in docs
 [group('build')]
 gen: programs
     WAKEGATE_GEN=1 cargo test --quiet --package wakegate-wire --package wakegate-api --package wakegate-cli --locked --test generated
     WAKEGATE_GEN=1 cargo test --quiet --package wakegate-e2e --locked --test promises the_tables_of_flags_are_current
+    WAKEGATE_GEN=1 cargo test --quiet --package wakegate-control-plane --package wakegate-scaler --package wakegate-filter --locked --lib the_table_of_metrics_is_current
 
 # Figures as ratios in one run, as Markdown and JSON; `--quick` for a first look
 [group('build')]

@@ -1,5 +1,7 @@
 //! Every metric of the control plane, with its labels and help text.
 
+#[cfg(test)]
+mod reference;
 mod streams;
 
 use std::{fmt, sync::atomic::AtomicU64, time::Duration};
@@ -20,6 +22,8 @@ pub(crate) use self::streams::{OpenStream, StreamMetrics};
 
 const REFUSED: &str =
     "Connections and streams of clients that were refused or ended, by the reason";
+
+const LEADER: &str = "1 in the replica that holds the Lease and writes, else 0";
 
 /// The metrics of the control plane. A clone is a handle to the same.
 #[derive(Clone, Debug)]
@@ -142,13 +146,13 @@ impl Metrics {
         let reload_seconds = metrics.reload_seconds.clone();
         all.register(
             "reload_seconds",
-            "Time from changes that are at hand to the next table",
+            "From changes that are at hand to the next table",
             reload_seconds,
         );
         all.register("objects", "Objects that are read", metrics.objects.clone());
         all.register(
             "entities",
-            "What the table consists of",
+            "What the table consists of: routes, backends, workloads",
             metrics.entities.clone(),
         );
         let ready_backends = metrics.ready_backends.clone();
@@ -159,21 +163,25 @@ impl Metrics {
         );
         all.register(
             "findings",
-            "Things that are wrong with objects",
+            "Things that are wrong with objects; `/debug/routes` says which",
             metrics.findings.clone(),
         );
         let leader = metrics.leader.clone();
-        all.register("leader", "Whether this replica writes", leader);
+        all.register("leader", LEADER, leader);
         metrics
     }
 
     fn register_updates(&self, all: &mut Registry) {
         all.register(
             "updates",
-            "Updates sent to filters and scalers",
+            "Updates sent to filters and scalers, full or by difference",
             self.updates.clone(),
         );
-        all.register("acks", "What became of updates", self.acks.clone());
+        all.register(
+            "acks",
+            "What became of updates: applied, refused, timed out",
+            self.acks.clone(),
+        );
         let eds_responses = self.eds_responses.clone();
         all.register("eds_responses", "Responses sent to Envoys", eds_responses);
         let eds_refusals = self.eds_refusals.clone();
@@ -194,13 +202,13 @@ impl Metrics {
         let watch_errors = self.watch_errors.clone();
         all.register(
             "watch_errors",
-            "Times that a list or watch failed or was cut",
+            "Times that a list or a watch failed or was cut",
             watch_errors,
         );
         let out_of_reach = self.out_of_reach.clone();
         all.register(
             "out_of_reach",
-            "Whether a kind, or the Lease, cannot be read for so long that this replica is not ready",
+            "1 for a kind, or the Lease, that cannot be read for so long that this replica is not ready, else 0",
             out_of_reach,
         );
     }

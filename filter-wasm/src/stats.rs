@@ -3,11 +3,14 @@
 //! All workers of a proxy share them: gauges are moved by differences, never set, but for the table's
 //! version, which is the same for all.
 
+mod metrics;
+
 use std::{cell::Cell, time::Duration};
 
 use wakegate_core::{Tally, Worker};
 
-use crate::{abi::MetricType, host};
+use self::metrics::Metric;
+use crate::host;
 
 #[derive(Debug)]
 pub(crate) struct Stats {
@@ -41,9 +44,9 @@ struct Gauge {
 }
 
 impl Gauge {
-    fn define(name: &str) -> Self {
+    fn define((kind, name): Metric) -> Self {
         Self {
-            metric: host::define(MetricType::Gauge, name),
+            metric: host::define(kind, name),
             share: Cell::new(0),
         }
     }
@@ -65,28 +68,28 @@ impl Drop for Gauge {
 
 impl Stats {
     pub(crate) fn define() -> Self {
-        let counter = |name| host::define(MetricType::Counter, name);
+        let define = |(kind, name): Metric| host::define(kind, name);
         Self {
-            held: Gauge::define("wakegate_held"),
-            control_plane_connected: Gauge::define("wakegate_control_plane_connected"),
-            scaler_connected: Gauge::define("wakegate_scaler_connected"),
-            table_version: host::define(MetricType::Gauge, "wakegate_table_version"),
-            held_total: counter("wakegate_held_total"),
-            released_total: counter("wakegate_released_total"),
-            client_left_total: counter("wakegate_client_left_total"),
-            hold_timeout_total: counter("wakegate_hold_timeout_total"),
-            overflow_total: counter("wakegate_overflow_total"),
-            paused_total: counter("wakegate_paused_total"),
-            no_cluster_total: counter("wakegate_no_cluster_total"),
-            no_wake_total: counter("wakegate_no_wake_total"),
-            placeholder_total: counter("wakegate_placeholder_total"),
-            static_route_total: counter("wakegate_static_route_total"),
-            lost_total: counter("wakegate_lost_total"),
-            passed_without_table_total: counter("wakegate_passed_without_table_total"),
-            learned_zero_total: counter("wakegate_learned_zero_total"),
-            refused_updates_total: counter("wakegate_refused_updates_total"),
-            cold_start_ms: host::define(MetricType::Histogram, "wakegate_cold_start_ms"),
-            thaw_ms: host::define(MetricType::Histogram, "wakegate_thaw_ms"),
+            held: Gauge::define(metrics::HELD),
+            control_plane_connected: Gauge::define(metrics::CONTROL_PLANE_CONNECTED),
+            scaler_connected: Gauge::define(metrics::SCALER_CONNECTED),
+            table_version: define(metrics::TABLE_VERSION),
+            held_total: define(metrics::HELD_TOTAL),
+            released_total: define(metrics::RELEASED_TOTAL),
+            client_left_total: define(metrics::CLIENT_LEFT_TOTAL),
+            hold_timeout_total: define(metrics::HOLD_TIMEOUT_TOTAL),
+            overflow_total: define(metrics::OVERFLOW_TOTAL),
+            paused_total: define(metrics::PAUSED_TOTAL),
+            no_cluster_total: define(metrics::NO_CLUSTER_TOTAL),
+            no_wake_total: define(metrics::NO_WAKE_TOTAL),
+            placeholder_total: define(metrics::PLACEHOLDER_TOTAL),
+            static_route_total: define(metrics::STATIC_ROUTE_TOTAL),
+            lost_total: define(metrics::LOST_TOTAL),
+            passed_without_table_total: define(metrics::PASSED_WITHOUT_TABLE_TOTAL),
+            learned_zero_total: define(metrics::LEARNED_ZERO_TOTAL),
+            refused_updates_total: define(metrics::REFUSED_UPDATES_TOTAL),
+            cold_start_ms: define(metrics::COLD_START_MS),
+            thaw_ms: define(metrics::THAW_MS),
         }
     }
 

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod clients;
 pub mod health;
 pub mod listen;
+pub mod reference;
 pub mod refusals;
 pub mod sparing;
 pub mod streams;

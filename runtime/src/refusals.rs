@@ -36,6 +36,11 @@ impl Refusals {
         refusals
     }
 
+    /// Gives their counter a series, for [`reference::table`](crate::reference::table) alone.
+    pub fn exemplify(&self) {
+        self.count(Self::GARBAGE, 0);
+    }
+
     /// Counts a refusal.
     pub fn refuse(&self, reason: &'static str, proxy: &str, status: &Status) {
         self.refuse_some(reason, 1, proxy, status.message());

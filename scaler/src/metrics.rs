@@ -2,6 +2,8 @@
 
 mod add_on;
 mod peers;
+#[cfg(test)]
+mod reference;
 
 use std::time::Duration;
 
@@ -120,14 +122,18 @@ impl Metrics {
         );
         registry.register(
             "keda_calls",
-            "Calls of KEDA, by rpc and gRPC code",
+            "Calls of KEDA, by method and gRPC code",
             self.calls,
         );
-        registry.register("streams", "Open streams, by rpc", self.streams);
-        registry.register("pushes", "Times that a stream told KEDA true", self.pushes);
+        registry.register("streams", "Open streams, by method", self.streams);
+        registry.register(
+            "pushes",
+            "Times that a stream told KEDA `true`",
+            self.pushes,
+        );
         registry.register(
             "wake_seconds",
-            "From a report that was taken in to the true that it made",
+            "From a report that was taken in to the `true` that it made",
             self.wake_seconds,
         );
     }

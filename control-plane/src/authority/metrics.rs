@@ -54,15 +54,25 @@ impl AuthorityMetrics {
         let metrics = Self::default();
         all.register(
             "certificate_renewals",
-            "Secrets of the own authority that were to be written, by what became of it",
+            "Secrets of the own authority that were to be written, by what became of it: done, conflict, refused, failed; \
+             absent: the namespace is not there; foreign: somebody else's is there; broken: the authority's cannot be \
+             used. In the replica that leads",
             metrics.writes.clone(),
         );
         all.register(
             "issued_certificate_expiry_timestamp_seconds",
-            "When the own authority, and each certificate that it signed, ends",
+            "When the own authority (`wakegate-ca`) and each certificate that it signed ends, in seconds since 1970; in the \
+             replica that leads",
             metrics.ends.clone(),
         );
         metrics
+    }
+
+    /// Gives each of them a series.
+    #[cfg(test)]
+    pub(crate) fn exemplify(&self) {
+        self.wrote(AUTHORITY, Outcome::Done);
+        self.ends("", AUTHORITY, Time::default());
     }
 
     /// A Secret was to be written.

@@ -28,7 +28,7 @@ impl StreamMetrics {
         let metrics = Self::default();
         all.register(
             "subscribers",
-            "Streams of filter workers and of scalers, by role",
+            "Streams of filter workers and of scalers: how they are spread over replicas",
             metrics.subscribers.clone(),
         );
         all.register(

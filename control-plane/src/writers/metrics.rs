@@ -54,15 +54,22 @@ impl WriterMetrics {
         let metrics = Self::default();
         all.register(
             "writes",
-            "Objects written to Kubernetes",
+            "Objects written to Kubernetes, by what became of it: done, conflict, refused, failed",
             metrics.writes.clone(),
         );
         all.register(
             "found",
-            "Things that turned out to be wrong, by the reason of the Event",
+            "Things that turned out to be wrong, by the reason of the Event; in the replica that writes",
             metrics.found.clone(),
         );
         metrics
+    }
+
+    /// Gives each of them a series.
+    #[cfg(test)]
+    pub(crate) fn exemplify(&self) {
+        self.found("NotReadyImage");
+        self.wrote(Written::Event, WriteOutcome::Done);
     }
 
     /// `reason` is of a closed set: each has a name in the code.

@@ -45,15 +45,24 @@ impl TlsMetrics {
         };
         registry.register(
             "tls_certificate_expiry_timestamp_seconds",
-            "When the own certificate ends, and the first of the authorities that are trusted",
+            "When the `own` certificate ends, and the first `authority` that is trusted, in seconds since 1970",
             this.expiry.clone(),
         );
         registry.register(
             "tls_reloads",
-            "Times that certificates came to replace others, by what became of them",
+            "Times that certificates came to replace others: applied, or refused (counted every 2 s until they are good)",
             this.reloads.clone(),
         );
         this
+    }
+
+    /// Gives each of them a series, for [`reference::table`](crate::reference::table) alone.
+    pub fn exemplify(&self) {
+        self.in_force(Lifetimes {
+            own: 0,
+            authorities: 0,
+        });
+        self.reloaded(Reload::Applied);
     }
 
     pub(super) fn in_force(&self, until: Lifetimes) {

@@ -30,27 +30,28 @@ impl Peers {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "workers_here",
-            "Workers heard within the last 10 s that report to this replica",
+            "Of the workers heard within the last 10 s, those that report to this replica",
             self.workers_here.clone(),
         );
         registry.register(
             "peers",
-            "Other replicas, by whether they are heard",
+            "Other replicas, by whether they are heard: heard, unheard, gone",
             self.standings.clone(),
         );
         registry.register(
             "peer_messages",
-            "Messages between replicas, by direction",
+            "Messages between replicas, sent and taken",
             self.messages.clone(),
         );
         registry.register(
             "peer_bytes",
-            "Bytes of the messages between replicas, by direction",
+            "Bytes of the messages between replicas, sent and taken",
             self.bytes.clone(),
         );
         registry.register(
             "resyncs",
-            "Times that the whole ledger of another replica was taken in",
+            "Times that the whole ledger of another replica was taken in: one for each at the start, then one after each \
+             time that it was not heard",
             self.resyncs.clone(),
         );
     }
