@@ -74,7 +74,11 @@ fn lines_are_found_with_their_sections_and_what_continues_them() -> Result<()> {
         found,
         [("One", "a \\\n    --b"), ("One", "c"), ("Two", "g")]
     );
-    for wrong in ["```console\na\n```\n", "```sh\na\n```\n", "- a\n  ```console\n"] {
+    for wrong in [
+        "```console\na\n```\n",
+        "```sh\na\n```\n",
+        "- a\n  ```console\n",
+    ] {
         assert!(parse(wrong).is_err(), "{wrong}");
     }
     Ok(())
