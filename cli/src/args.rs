@@ -34,7 +34,8 @@ pub enum Command {
     ///
     /// Objects come from the cluster of the kubeconfig, or from --filename. Each finding has a severity: error (requests
     /// are lost, or nothing is held), warning (the same when something else happens as well) or note. Nothing is
-    /// written. Of Secrets only the names are looked at.
+    /// written. Of Secrets only the names are looked at, and the certificates of those that are Wakegate's by their names
+    /// or by its pods.
     ///
     /// Exit status: 0 nothing, or notes alone; 1 warnings; 2 errors; 3 not everything could be read; 64 a command line
     /// that is not understood.

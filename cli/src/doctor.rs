@@ -5,13 +5,17 @@
 //! printed.
 
 mod attachment;
+mod certificate;
 mod check;
 mod gateway;
 pub mod objects;
+mod part;
 mod policy;
 pub mod report;
 mod route;
 pub mod rules;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::{objects::Objects, report::Report};
 use crate::{
@@ -32,9 +36,9 @@ pub async fn run(args: &DoctorArgs) -> anyhow::Result<(String, u8)> {
     Ok((text, report.status()))
 }
 
-/// Says of objects what is to be said.
-pub fn report(objects: &Objects) -> Report {
-    check::check(objects, Vec::new())
+/// Says of objects what is to be said at a time, in seconds since 1970.
+pub fn report(objects: &Objects, now: i64) -> Report {
+    check::check(objects, Vec::new(), now)
 }
 
 /// Reads what the flags name, and says what is to be said of it.
@@ -56,5 +60,7 @@ pub async fn read(args: &DoctorArgs) -> anyhow::Result<Report> {
         let unread = files::read(filename, |value, file| objects.add(value, Some(file)))?;
         (objects, unread)
     };
-    Ok(check::check(&objects, unread))
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |it| i64::try_from(it.as_secs()).unwrap_or(i64::MAX));
+    Ok(check::check(&objects, unread, now))
 }

@@ -12,7 +12,7 @@ use wakegate_cli::{
 };
 
 /// With the exit status of each, and whether its files are all that a cluster has.
-const FIXTURES: [(&str, u8, bool); 7] = [
+const FIXTURES: [(&str, u8, bool); 11] = [
     ("healthy-envoy-gateway", 0, true),
     ("healthy-istio", 0, true),
     ("envoy-gateway", 2, false),
@@ -20,10 +20,17 @@ const FIXTURES: [(&str, u8, bool); 7] = [
     ("routes", 2, false),
     ("cluster", 2, true),
     ("parts", 2, true),
+    ("certificates", 2, true),
+    ("ingress", 2, true),
+    ("ingress-without-filter", 2, true),
+    ("mesh", 2, true),
 ];
 
 /// What only an API server can say.
-const ASKED_OF_A_SERVER: [&str; 2] = ["keda-missing", "crd-missing"];
+const ASKED_OF_A_SERVER: [&str; 3] = ["keda-missing", "crd-missing", "certificate-not-seen"];
+
+/// When clusters are looked at, in seconds since 1970: noon of the 1st of June 2026.
+const NOW: i64 = 1_780_315_200;
 
 /// The command line after `wakegate`.
 #[derive(clap::Parser)]
@@ -41,7 +48,7 @@ async fn report_of(fixture: &str, is_cluster: bool) -> Report {
         for document in documents {
             objects.add(document, None);
         }
-        return doctor::report(&objects);
+        return doctor::report(&objects, NOW);
     }
     let Line { args } = Line::parse_from(["doctor", "-f", &dir]);
     doctor::read(&args).await.unwrap()
@@ -103,6 +110,26 @@ async fn of_the_configurations_that_come_along_nothing_is_said() {
         .await
         .unwrap();
     assert_eq!(report.status(), 2, "{report}");
+}
+
+/// The same at Istio, where what comes along needs the daemons as the chart runs them.
+#[tokio::test]
+async fn of_the_configurations_for_istio_nothing_is_said() {
+    let files = ["destination-rules.yaml", "wasm-plugin.yaml"];
+    let files = files.map(|name| format!("../envoy-config/istio/{name}"));
+    let line = [
+        &[
+            "doctor",
+            "-f",
+            "tests/doctor/route",
+            "tests/doctor/mesh-daemons",
+        ][..],
+        &files.each_ref().map(String::as_str),
+    ];
+    let report = doctor::read(&Line::parse_from(line.concat()).args)
+        .await
+        .unwrap();
+    assert!(report.n_read > 5 && report.objects.is_empty(), "{report}");
 }
 
 #[tokio::test]

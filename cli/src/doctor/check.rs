@@ -1,6 +1,10 @@
 //! Objects -> a report.
 
+mod certificates;
+mod connections;
+mod destinations;
 mod envoy_gateway;
+mod ingress;
 mod installation;
 mod istio;
 mod modules;
@@ -31,6 +35,8 @@ struct Context<'a> {
     objects: &'a Objects,
     attachments: Vec<Attachment<'a>>,
     routes: Vec<Route<'a>>,
+    /// In seconds since 1970.
+    now: i64,
 }
 
 /// What is found: of objects, and of the cluster.
@@ -41,21 +47,26 @@ struct Found {
 }
 
 /// Says what is to be said.
-pub(crate) fn check(objects: &Objects, unread: Vec<Unread>) -> Report {
+pub(crate) fn check(objects: &Objects, unread: Vec<Unread>, now: i64) -> Report {
     let context = Context {
         objects,
         attachments: attachments(objects),
         routes: routes(objects),
+        now,
     };
     let mut found = Found::default();
     routes::check(&context, &mut found);
+    ingress::check(&context, &mut found);
     envoy_gateway::check(&context, &mut found);
     timeouts::check(&context, &mut found);
     modules::check(&context, &mut found);
     istio::check(&context, &mut found);
+    connections::check(&context, &mut found);
+    destinations::check(&context, &mut found);
     reach::check(&context, &mut found);
     scaling::check(&context, &mut found);
     installation::check(&context, &mut found);
+    certificates::check(&context, &mut found);
     let reports = found.objects.into_iter();
     Report {
         n_read: objects.n(),

@@ -1,6 +1,7 @@
 //! What was read, as it stands: objects of the kinds that matter, to be asked for by kind and place.
 
 mod kinds;
+mod listing;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,10 +13,7 @@ use serde_json::Value;
 
 pub use self::kinds::KINDS;
 pub(crate) use self::kinds::*;
-use crate::source::{
-    Resource, Unread,
-    cluster::{Cluster, Wanted},
-};
+use crate::source::Resource;
 
 /// Which object, and where it was read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -56,6 +54,8 @@ pub struct Objects {
     missing: BTreeSet<&'static str>,
     /// Kinds of which there may be more than was read.
     unread: BTreeSet<&'static str>,
+    /// Secrets with a certificate that we may not look at, as `namespace/name`.
+    closed: BTreeSet<String>,
 }
 
 impl Objects {
@@ -76,38 +76,8 @@ impl Objects {
             places: BTreeMap::new(),
             missing: BTreeSet::new(),
             unread: BTreeSet::new(),
+            closed: BTreeSet::new(),
         }
-    }
-
-    /// Lists all kinds of a cluster.
-    pub(crate) async fn of_cluster(
-        mut cluster: Cluster,
-        namespaces: &[String],
-    ) -> anyhow::Result<(Self, Vec<Unread>)> {
-        let mut objects = Self::of(Origin::Cluster(namespaces.to_vec()));
-        let mut unread = Vec::new();
-        for resource in KINDS {
-            let wanted = if *resource == SECRET {
-                Wanted::Metadata
-            } else {
-                Wanted::Whole
-            };
-            let mut add = |value| objects.add(value, None);
-            let listed = cluster.list(resource, wanted, &mut add).await?;
-            if !listed.is_known {
-                objects.missing.insert(resource.kind);
-            }
-            // Who may not read Secrets gets no report on them, and all of the rest.
-            if *resource == SECRET && !listed.unread.is_empty() {
-                objects.unread.insert(resource.kind);
-                continue;
-            }
-            if !listed.unread.is_empty() {
-                objects.unread.insert(resource.kind);
-            }
-            unread.extend(listed.unread);
-        }
-        Ok((objects, unread))
     }
 
     /// Takes in an object. What is of no kind that matters is passed over.
@@ -137,6 +107,11 @@ impl Objects {
         let place = (resource.kind, id.namespace.clone(), id.name.clone());
         self.places.insert(place, objects.len());
         objects.push(Object { id, value });
+    }
+
+    /// The Secrets with a certificate that may not be looked at.
+    pub(crate) fn closed(&self) -> &BTreeSet<String> {
+        &self.closed
     }
 
     /// All of a kind.
@@ -178,6 +153,11 @@ impl Objects {
                     || namespaces.iter().any(|it| it == namespace)
             }
         }
+    }
+
+    /// Whether all objects of a kind, of the namespaces that are read, are here.
+    pub(crate) fn lists(&self, resource: Resource) -> bool {
+        !self.unread.contains(resource.kind)
     }
 
     /// How many objects were read.

@@ -7,11 +7,12 @@ use wakegate_api::{GoDuration, Settings, annotations::PREFIX, parse_duration};
 
 use super::{
     objects::{
-        GATEWAY, GRPC_ROUTE, HTTP_ROUTE, HTTP_SCALED_OBJECT, INGRESS, INTERCEPTOR_ROUTE, Object,
-        Objects, SERVICE, WAKE_POLICY, list_at, text_at,
+        GATEWAY, GRPC_ROUTE, HTTP_ROUTE, HTTP_SCALED_OBJECT, INGRESS, INTERCEPTOR_ROUTE,
+        LISTENER_SET, Object, Objects, SERVICE, WAKE_POLICY, list_at, text_at,
     },
     policy::Scope,
 };
+use crate::source::Resource;
 
 /// How long a request is held where nothing is said.
 pub(crate) const HOLD: Duration = Duration::from_mins(1);
@@ -21,18 +22,24 @@ pub(crate) const HOLD: Duration = Duration::from_mins(1);
 pub(crate) struct Route<'a> {
     pub(crate) object: &'a Object,
     pub(crate) parents: Vec<Parent<'a>>,
+    /// Namespaces and names of the Services that it leads to, whether they were read or not.
+    pub(crate) services: BTreeSet<(String, String)>,
     /// The longest that one of its requests is held.
     pub(crate) hold: Duration,
     /// Where that is said, as a field of the route.
     pub(crate) hold_field: String,
 }
 
-/// A Gateway that a route names.
+/// A Gateway that a route names, or whose ListenerSet it names.
 #[derive(Debug)]
 pub(crate) struct Parent<'a> {
+    /// What would be here if it was not read: the ListenerSet, or the Gateway.
+    pub(crate) resource: Resource,
     pub(crate) namespace: &'a str,
     pub(crate) name: &'a str,
-    /// `None`: all of its listeners.
+    /// By which the Gateway is named.
+    pub(crate) set: Option<&'a Object>,
+    /// `None`: all of its listeners, or none of its own.
     pub(crate) listener: Option<&'a str>,
     /// `None` where it was not read.
     pub(crate) gateway: Option<&'a Object>,
@@ -54,9 +61,10 @@ pub(crate) fn settings(object: &Object) -> Settings {
 
 impl<'a> Route<'a> {
     fn of(objects: &'a Objects, object: &'a Object) -> Option<Self> {
-        let services: Vec<_> = services(object)
-            .into_iter()
-            .filter_map(|(namespace, name)| objects.get(SERVICE, &namespace, &name))
+        let places = services(object);
+        let services: Vec<_> = places
+            .iter()
+            .filter_map(|(namespace, name)| objects.get(SERVICE, namespace, name))
             .collect();
         let policies: Vec<_> = objects
             .all(WAKE_POLICY)
@@ -88,6 +96,7 @@ impl<'a> Route<'a> {
         Some(Self {
             object,
             parents: parents(objects, object),
+            services: places,
             hold: hold.unwrap_or(HOLD),
             hold_field: if is_own { field } else { String::new() },
         })
@@ -101,6 +110,8 @@ impl<'a> Route<'a> {
         let of_gateway = gateway.list("/spec/listeners").iter();
         let listeners: Vec<_> = match parent.listener {
             listener @ Some(_) => vec![listener],
+            // What is said of one of the Gateway's own listeners is not said of these.
+            None if parent.set.is_some() => vec![None],
             None => of_gateway.map(|it| text_at(it, "/name")).collect(),
         };
         let rules = self.object.list("/spec/rules").iter();
@@ -120,18 +131,51 @@ impl<'a> Route<'a> {
 
 fn parents<'a>(objects: &'a Objects, route: &'a Object) -> Vec<Parent<'a>> {
     let refs = route.list("/spec/parentRefs").iter();
-    let refs = refs.filter(|it| text_at(it, "/kind").is_none_or(|kind| kind == GATEWAY.kind));
     let parents = refs.filter_map(|it| {
+        let kind = text_at(it, "/kind").unwrap_or(GATEWAY.kind);
         let namespace = text_at(it, "/namespace").unwrap_or(&route.id.namespace);
-        let name = text_at(it, "/name")?;
-        Some(Parent {
-            namespace,
-            name,
-            listener: text_at(it, "/sectionName"),
-            gateway: objects.get(GATEWAY, namespace, name),
-        })
+        let (name, listener) = (text_at(it, "/name")?, text_at(it, "/sectionName"));
+        if kind == LISTENER_SET.kind {
+            return Parent::by_set(objects, namespace, name);
+        }
+        (kind == GATEWAY.kind).then(|| Parent::of(objects, namespace, name, listener))
     });
     parents.collect()
+}
+
+impl<'a> Parent<'a> {
+    fn of(
+        objects: &'a Objects,
+        namespace: &'a str,
+        name: &'a str,
+        listener: Option<&'a str>,
+    ) -> Self {
+        Self {
+            resource: GATEWAY,
+            namespace,
+            name,
+            set: None,
+            listener,
+            gateway: objects.get(GATEWAY, namespace, name),
+        }
+    }
+
+    /// The Gateway that a ListenerSet adds listeners to.
+    fn by_set(objects: &'a Objects, namespace: &'a str, name: &'a str) -> Option<Self> {
+        let Some(set) = objects.get(LISTENER_SET, namespace, name) else {
+            return Some(Self {
+                resource: LISTENER_SET,
+                gateway: None,
+                ..Self::of(objects, namespace, name, None)
+            });
+        };
+        let namespace = set.text("/spec/parentRef/namespace").unwrap_or(namespace);
+        let name = set.text("/spec/parentRef/name")?;
+        Some(Self {
+            set: Some(set),
+            ..Self::of(objects, namespace, name, None)
+        })
+    }
 }
 
 /// The Services that a route or an Ingress leads to.

@@ -37,6 +37,17 @@ pub(crate) struct Listed {
     pub(crate) unread: Vec<Unread>,
 }
 
+/// What became of one object.
+#[derive(Debug)]
+pub(crate) enum Got {
+    /// Here it is.
+    Object(Value),
+    /// It is not there.
+    Absent,
+    /// It may not be read.
+    Refused,
+}
+
 /// What is wanted of a list.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wanted<'a> {
@@ -121,6 +132,51 @@ impl Cluster {
         }
         Ok(listed)
     }
+
+    /// One object, where its namespace is one of those that are looked at.
+    ///
+    /// # Errors
+    /// The API server is away or lets nobody in.
+    pub(crate) async fn get(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+    ) -> anyhow::Result<Got> {
+        let mut places = self.places.iter();
+        if !places.any(|it| it.as_deref().is_none_or(|it| it == namespace)) {
+            return Ok(Got::Absent);
+        }
+        for version in resource.versions {
+            let api_resource = api_resource(resource, version);
+            let api: Api<DynamicObject> =
+                Api::namespaced_with(self.client.clone(), namespace, &api_resource);
+            match api.get(name).await {
+                Ok(object) => {
+                    return Ok(Got::Object(
+                        serde_json::to_value(object).map_err(kube::Error::SerdeError)?,
+                    ));
+                }
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(kube::Error::Api(status)) if status.code != 401 => return Ok(Got::Refused),
+                Err(error) => {
+                    let what = format!("get {} {namespace}/{name}", resource.kind);
+                    return Err(anyhow!(error).context(what));
+                }
+            }
+        }
+        Ok(Got::Absent)
+    }
+}
+
+fn api_resource(resource: &Resource, version: &str) -> ApiResource {
+    ApiResource {
+        group: resource.group.to_owned(),
+        version: version.to_owned(),
+        api_version: resource.api_version(version),
+        kind: resource.kind.to_owned(),
+        plural: resource.plural.to_owned(),
+    }
 }
 
 impl List<'_> {
@@ -147,19 +203,7 @@ impl List<'_> {
         waiting: &mut Waiting,
         add: &mut dyn FnMut(Value),
     ) -> kube::Result<()> {
-        let Resource {
-            kind,
-            group,
-            plural,
-            ..
-        } = *self.resource;
-        let resource = ApiResource {
-            group: group.to_owned(),
-            version: version.to_owned(),
-            api_version: self.resource.api_version(version),
-            kind: kind.to_owned(),
-            plural: plural.to_owned(),
-        };
+        let resource = api_resource(self.resource, version);
         let api: Api<DynamicObject> = match self.namespace {
             Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
             None => Api::all_with(client.clone(), &resource),
@@ -184,7 +228,7 @@ impl List<'_> {
                 // Lists do not say of each item what it is.
                 if let Some(fields) = item.as_object_mut() {
                     fields.insert("apiVersion".into(), resource.api_version.as_str().into());
-                    fields.insert("kind".into(), kind.into());
+                    fields.insert("kind".into(), self.resource.kind.into());
                 }
                 add(item);
             }

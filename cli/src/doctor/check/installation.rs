@@ -2,7 +2,8 @@
 
 use super::{Context, Found};
 use crate::doctor::{
-    objects::{DEPLOYMENT, Object, SCALED_OBJECT, WAKE_POLICY, list_at, text_at},
+    objects::{DEPLOYMENT, Object, SCALED_OBJECT, WAKE_POLICY, text_at},
+    part::{CONTROL_PLANE, SCALER, image, is_part},
     rules::installation::{NO_KEDA, NO_PART, NO_POLICIES, PART_DOWN, PART_WEAK, VERSIONS},
 };
 
@@ -15,18 +16,16 @@ struct Part {
 
 const DAEMONS: [Part; 2] = [
     Part {
-        name: "wakegate-control-plane",
+        name: CONTROL_PLANE,
         shown: "control plane",
         effect: "new Envoys get no routes, and hold nothing; the others go on by what they know",
     },
     Part {
-        name: "wakegate-scaler",
+        name: SCALER,
         shown: "scaler",
         effect: "requests at zero are held until the time-out, and wake nothing",
     },
 ];
-
-const NAME: &str = "app.kubernetes.io/name";
 
 pub(super) fn check(context: &Context<'_>, found: &mut Found) {
     let objects = context.objects;
@@ -58,20 +57,6 @@ pub(super) fn check(context: &Context<'_>, found: &mut Found) {
         tags.push(deployments.first().and_then(|it| tag(it, part.name)));
     }
     versions(context, &tags, found);
-}
-
-/// By its label, or by the image that it runs.
-fn is_part(deployment: &Object, name: &str) -> bool {
-    deployment.label(NAME) == Some(name) || image(deployment, name).is_some()
-}
-
-fn image<'a>(deployment: &'a Object, name: &str) -> Option<&'a str> {
-    let containers = list_at(&deployment.value, "/spec/template/spec/containers").iter();
-    let mut images = containers.filter_map(|it| text_at(it, "/image"));
-    images.find(|image| {
-        let last = image.rsplit('/').next().unwrap_or_default();
-        last.split([':', '@']).next() == Some(name)
-    })
 }
 
 /// What comes behind an image's name: a tag. Digests differ between images of one release.

@@ -1,29 +1,12 @@
 //! Whether an attachment is anywhere, and what Istio does with it and to requests that are held.
 
-use std::time::Duration;
-
-use serde_json::Value;
-
-use super::{Context, Found, duration, modules::unpinned, shown};
+use super::{Context, Found, modules::unpinned};
 use crate::doctor::{
     attachment::{Attachment, By},
     objects::{DEPLOYMENT, GATEWAY, Object, Objects, text_at},
-    rules::istio::{
-        BEFORE_AUTHENTICATION, BEFORE_AUTHORIZATION, CONNECTION_SETTINGS, FAIL_CLOSE,
-        PLUGIN_UNPINNED,
-    },
+    rules::istio::{BEFORE_AUTHENTICATION, BEFORE_AUTHORIZATION, FAIL_CLOSE, PLUGIN_UNPINNED},
     rules::routes::NO_GATEWAY,
 };
-
-/// Where a pod says what its proxy is told.
-const PROXY_CONFIG: &str = "proxy.istio.io/config";
-
-/// Settings of connections that end a request, and what the profile EDGE makes of those that are not said.
-const SETTINGS: [(&str, Option<Duration>); 3] = [
-    ("httpStreamIdleTimeout", Some(Duration::from_mins(5))),
-    ("httpRequestTimeout", Some(Duration::from_mins(5))),
-    ("httpMaxStreamDuration", None),
-];
 
 pub(super) fn check(context: &Context<'_>, found: &mut Found) {
     for attachment in &context.attachments {
@@ -32,12 +15,9 @@ pub(super) fn check(context: &Context<'_>, found: &mut Found) {
             found.say(&attachment.object.id, finding);
         }
         match attachment.by {
-            By::ExtensionPolicy => continue,
+            By::ExtensionPolicy => {}
             By::WasmPlugin => plugin(attachment, found),
             By::EnvoyFilter => filter(attachment, found),
-        }
-        for gateway in workloads(context.objects, attachment) {
-            connection_settings(context, gateway, found);
         }
     }
 }
@@ -125,7 +105,7 @@ fn missing_target(objects: &Objects, attachment: &Attachment<'_>) -> Option<Stri
 }
 
 /// The Deployments whose pods an attachment is for, by their labels.
-fn workloads<'a>(objects: &'a Objects, attachment: &Attachment<'_>) -> Vec<&'a Object> {
+pub(super) fn workloads<'a>(objects: &'a Objects, attachment: &Attachment<'_>) -> Vec<&'a Object> {
     let namespace = &attachment.object.id.namespace;
     let labels = attachment.selector();
     let targets = attachment.target_refs();
@@ -147,38 +127,4 @@ fn workloads<'a>(objects: &'a Objects, attachment: &Attachment<'_>) -> Vec<&'a O
     let is_near = |it: &&Object| it.id.namespace == *namespace || namespace == "istio-system";
     let all = objects.all(DEPLOYMENT).iter();
     all.filter(is_near).filter(is_for).collect()
-}
-
-fn connection_settings(context: &Context<'_>, gateway: &Object, found: &mut Found) {
-    let annotations = gateway.at("/spec/template/metadata/annotations");
-    let config = annotations.and_then(|it| it.get(PROXY_CONFIG));
-    let Some(text) = config.and_then(Value::as_str) else {
-        return;
-    };
-    let Ok(config) = serde_saphyr::from_str::<Value>(text) else {
-        return;
-    };
-    let is_edge = text_at(&config, "/connectionSettings/profile") == Some("EDGE");
-    for (setting, of_edge) in SETTINGS {
-        let said = text_at(&config, &format!("/connectionSettings/{setting}"));
-        let timeout = match said {
-            Some(said) => duration(said),
-            None => of_edge.filter(|_| is_edge),
-        };
-        // Zero is none.
-        let Some(timeout) = timeout.filter(|it| !it.is_zero()) else {
-            continue;
-        };
-        let shorter = context.routes.iter().filter(|route| timeout <= route.hold);
-        for route in shorter {
-            let facts = [
-                ("setting", setting),
-                ("value", &*shown(timeout)),
-                ("route", &*route.object.id.to_string()),
-                ("hold", &*shown(route.hold)),
-            ];
-            let field = format!("spec.template.metadata.annotations[{PROXY_CONFIG}]");
-            found.say(&gateway.id, CONNECTION_SETTINGS.at(field, &facts));
-        }
-    }
 }

@@ -25,7 +25,7 @@ pub(super) fn check(context: &Context<'_>, found: &mut Found) {
 }
 
 /// The Service and the port of a cluster that Istio makes: `outbound|9090||name.namespace.svc.cluster.local`.
-fn destination(cluster: &str) -> Option<(&str, &str, u64)> {
+pub(super) fn destination(cluster: &str) -> Option<(&str, &str, u64)> {
     let mut parts = cluster.strip_prefix("outbound|")?.split('|');
     let (port, host) = (parts.next()?.parse().ok()?, parts.nth(1)?);
     let (name, rest) = host.split_once('.')?;

@@ -8,12 +8,15 @@ use super::{Context, Found, PARTS, name, shown};
 use crate::doctor::{
     attachment::By,
     gateway::{Controller, controller},
-    objects::{EXTENSION_POLICY, GATEWAY, GRPC_ROUTE, HTTP_ROUTE, INGRESS, SERVICE, WASM_PLUGIN},
+    objects::{
+        EXTENSION_POLICY, GATEWAY, GRPC_ROUTE, HTTP_ROUTE, INGRESS, LISTENER_SET, SERVICE,
+        WASM_PLUGIN,
+    },
     policy::sections,
     route::{Parent, Route},
     rules::routes::{
-        ANNOTATION, ATTACHED_TWICE, ATTACHMENT_NOT_SEEN, LONG_HOLD, NO_CONFIG, NO_PARENT,
-        NOT_ATTACHED,
+        ANNOTATION, ATTACHED_TWICE, ATTACHMENT_NOT_SEEN, BY_LISTENER_SET, LONG_HOLD, NO_CONFIG,
+        NO_PARENT, NOT_ATTACHED,
     },
 };
 
@@ -38,13 +41,24 @@ pub(super) fn check(context: &Context<'_>, found: &mut Found) {
 
 fn is_attached(context: &Context<'_>, route: &Route<'_>, parent: &Parent<'_>, found: &mut Found) {
     let Some(gateway) = parent.gateway else {
-        if context.objects.has_all(GATEWAY, parent.namespace) {
-            let gateway = format!("{}/{}", parent.namespace, parent.name);
+        if context.objects.has_all(parent.resource, parent.namespace) {
+            let (kind, namespace) = (parent.resource.kind, parent.namespace);
+            let gateway = format!("{kind} {namespace}/{}", parent.name);
             let finding = NO_PARENT.at("spec.parentRefs", &[("gateway", &gateway)]);
             found.say(&route.object.id, finding);
         }
         return;
     };
+    // With another parent of the same hosts, what comes by the set is held as well.
+    let is_alone = route
+        .parents
+        .iter()
+        .all(|it| it.resource == LISTENER_SET || it.set.is_some());
+    if let Some(set) = parent.set.filter(|_| is_alone) {
+        let facts = [("set", &*set.id.to_string()), ("gateway", &*name(gateway))];
+        let finding = BY_LISTENER_SET.at("spec.parentRefs", &facts);
+        found.say(&route.object.id, finding);
+    }
     let mut of_route = context.attachments.iter();
     let is_own = of_route.any(|it| !sections(it.object, route.object).is_empty());
     if is_own || context.attached(gateway).next().is_some() {

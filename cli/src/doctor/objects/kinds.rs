@@ -37,12 +37,17 @@ const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
 const V1: &[&str] = &["v1"];
 const V1ALPHA1: &[&str] = &["v1alpha1"];
 
+/// Where Istio's settings for the whole mesh are, unless its owner says otherwise: namespace and name of a ConfigMap.
+pub(crate) const MESH: (&str, &str) = ("istio-system", "istio");
+
 kinds! {
     GATEWAY_CLASS = of_cluster(kind(GATEWAY_API, "GatewayClass", "gatewayclasses", &["v1", "v1beta1"]));
     GATEWAY = kind(GATEWAY_API, "Gateway", "gateways", &["v1", "v1beta1"]);
     HTTP_ROUTE = kind(GATEWAY_API, "HTTPRoute", "httproutes", &["v1", "v1beta1"]);
     GRPC_ROUTE = kind(GATEWAY_API, "GRPCRoute", "grpcroutes", V1);
+    LISTENER_SET = kind(GATEWAY_API, "ListenerSet", "listenersets", V1);
     INGRESS = kind("networking.k8s.io", "Ingress", "ingresses", V1);
+    INGRESS_CLASS = of_cluster(kind("networking.k8s.io", "IngressClass", "ingressclasses", V1));
     SERVICE = kind("", "Service", "services", V1);
     SECRET = kind("", "Secret", "secrets", V1);
     DEPLOYMENT = kind("apps", "Deployment", "deployments", V1);
@@ -62,4 +67,7 @@ kinds! {
     SECURITY_POLICY = kind(ENVOY_GATEWAY, "SecurityPolicy", "securitypolicies", V1ALPHA1);
     WASM_PLUGIN = kind("extensions.istio.io", "WasmPlugin", "wasmplugins", V1ALPHA1);
     ENVOY_FILTER = kind("networking.istio.io", "EnvoyFilter", "envoyfilters", &["v1alpha3"]);
+    DESTINATION_RULE =
+        kind("networking.istio.io", "DestinationRule", "destinationrules", &["v1", "v1beta1", "v1alpha3"]);
+    CONFIG_MAP = kind("", "ConfigMap", "configmaps", V1);
 }

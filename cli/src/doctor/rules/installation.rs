@@ -21,4 +21,16 @@ rules! {
     VERSIONS = Warning "versions-differ" at "the image of the scaler or of the filter":
         "it is <other>, and the control plane <one>: what one of them says the other may not understand" =>
         "run one release of the control plane, the scaler and the filter";
+    CERTIFICATE_ENDED = Error "certificate-not-valid" at "data[tls.crt], data[ca.crt] of a Secret of ours":
+        "<what>: <effect>" =>
+        "<fix>";
+    CERTIFICATE_ENDS = Warning "certificate-ends-soon" at "data[tls.crt], data[ca.crt] of a Secret of ours":
+        "<what>, and nothing has renewed it: then <effect>" =>
+        "<fix>";
+    CERTIFICATE_UNREADABLE = Error "certificate-unreadable" at "data[tls.crt], data[ca.crt] of a Secret of ours":
+        "it cannot be read as certificates in PEM (<problem>): <effect>" =>
+        "<fix>";
+    CERTIFICATE_UNSEEN = Note "certificate-not-seen" at "the cluster":
+        "whether the certificates in <secrets> are valid cannot be seen: these Secrets may not be read" =>
+        "allow `get` of these, by name: nothing but tls.crt and ca.crt of them is looked at";
 }

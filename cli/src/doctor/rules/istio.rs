@@ -27,8 +27,20 @@ rules! {
         "it is not for namespace <namespace>: the gateways there have no cluster for it, and the filter does not reach the \
          <part>" =>
         "add that namespace";
+    NO_TLS = Error "no-tls-to-daemon" at "spec.trafficPolicy of a DestinationRule":
+        "the <part> wants TLS with the filter's certificate, and <problem>: the filter does not reach it" =>
+        "set `tls.mode: MUTUAL` with the certificate in wakegate-filter-tls, as envoy-config/istio/destination-rules.yaml does, \
+         in the gateway's namespace";
+    OUTLIERS_OF_PART = Warning "outlier-detection-of-daemon" at "spec.trafficPolicy of a DestinationRule":
+        "`outlierDetection` keeps the filter from replicas of the <part> that failed some times in a row, as in a restart, when \
+         they are up again" =>
+        "take it out for that port";
+    OUTLIERS_OF_BACKEND = Warning "outlier-detection-of-backend" at "spec.trafficPolicy of a DestinationRule":
+        "`outlierDetection` is for Service <service> too: the filter asks a new pod until it answers, and each refusal counts, so \
+         the pod may be taken out just when the held requests of <route> go on, which then get a 503" =>
+        "take it out for that Service, or have it count 20 failures and more (`consecutive5xxErrors`)";
     CONNECTION_SETTINGS = Error "connection-settings-shorter-than-hold" at
-        "spec.template.metadata.annotations[proxy.istio.io/config]":
+        "spec.template.metadata.annotations[proxy.istio.io/config], data.mesh of Istio's ConfigMap, spec.configPatches[]":
         "<setting> ends a request after <value>, and <route> holds requests for up to <hold>" =>
         "set it above <hold> there, or the hold time-out below it";
 }

@@ -7,8 +7,22 @@ rules! {
         "nothing puts the filter into the Envoys of Gateway <gateway>: requests at zero get a 503, and wake nothing" =>
         "attach it to that Gateway: <how>";
     NO_PARENT = Error "gateway-missing" at "spec.parentRefs[]":
-        "there is no Gateway <gateway>: no Envoy has the route" =>
+        "there is no <gateway>: no Envoy has the route" =>
         "name one that is there";
+    BY_LISTENER_SET = Error "listener-set" at "spec.parentRefs[]":
+        "the control plane does not read ListenerSets: what comes by <set> is neither held nor counted" =>
+        "name the listener of Gateway <gateway> itself as a parent as well, with these hosts";
+    INGRESS_NOT_ENVOY = Error "ingress-class-without-envoy" at "spec.ingressClassName":
+        "its class <class> is that of <controller>, which is no Envoy: the filter is not in its way, and requests at zero \
+         fail and wake nothing" =>
+        "give it a class whose Envoys have the filter, or take the annotations of Wakegate away";
+    INGRESS_NOT_ATTACHED = Error "ingress-not-attached" at "spec.ingressClassName":
+        "nothing puts the filter into the Envoys of Istio's ingress gateway for the class <class>: requests at zero get a \
+         503, and wake nothing" =>
+        "<how>";
+    INGRESS_NOT_SEEN = Note "ingress-not-seen" at "spec.ingressClassName":
+        "whether the filter is in the way of the class <class> cannot be seen: <why>" =>
+        "";
     ATTACHMENT_NOT_SEEN = Note "attachment-not-seen" at "spec.parentRefs[]":
         "whether the filter is in the Envoys of Gateway <gateway> cannot be seen: neither Envoy Gateway nor Istio runs \
          them" =>
