@@ -3,6 +3,7 @@
 
 mod in_place;
 mod page;
+mod plain;
 
 use std::net::Ipv4Addr;
 

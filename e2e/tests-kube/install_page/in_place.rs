@@ -7,12 +7,12 @@ use anyhow::{Result, ensure};
 
 /// A line of a page, and what stands for it.
 pub(super) struct InPlace {
-    line: &'static str,
+    pub(super) line: &'static str,
     /// `{chart}`, `{registry}` and `{images}` are what the test has.
-    run: &'static str,
+    pub(super) run: &'static str,
     /// Why the line itself cannot be run.
     #[expect(dead_code, reason = "for who reads the table")]
-    why: &'static str,
+    pub(super) why: &'static str,
 }
 
 /// Of docs/install.md and of the page for Envoy Gateway.
