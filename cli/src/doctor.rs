@@ -1,8 +1,8 @@
 //! `wakegate doctor`: what is wrong with an installation, what it does to requests, and the way out.
 //!
-//! [`objects`] is what was read, `attachment` which of it brings the filter into an Envoy, `route` which routes are
-//! Wakegate's, `check` what is to be said, [`rules`] the one table of all that can be said, [`mod@report`] how it is
-//! printed.
+//! [`objects`] is what was read, `attachment` which of it brings the filter into an Envoy, `part` which Deployments are
+//! the daemons, `certificate` which Secrets have their certificates, `route` which routes are Wakegate's, `check` what is
+//! to be said, [`rules`] the one table of all that can be said, [`mod@report`] how it is printed.
 
 mod attachment;
 mod certificate;

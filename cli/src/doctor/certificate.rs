@@ -26,10 +26,12 @@ const NAMES: [&str; 4] = [
     "wakegate-control-plane-tls",
     "wakegate-scaler-tls",
     FILTER,
-    "wakegate-keda-tls",
+    OF_KEDA,
 ];
 
 const FILTER: &str = "wakegate-filter-tls";
+
+const OF_KEDA: &str = "wakegate-keda-tls";
 
 /// When a certificate is good, in seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +67,9 @@ pub(crate) fn wanted(objects: &Objects) -> BTreeSet<(String, String)> {
             let names = NAMES.into_iter().take(2);
             names.map(move |name| (namespace.clone(), name.to_owned()))
         }));
+        if part::parts(objects).next().is_some() {
+            wanted.insert((part::KEDA.to_owned(), OF_KEDA.to_owned()));
+        }
         let attached = attachments(objects).into_iter();
         wanted.extend(attached.map(|it| (it.object.id.namespace.clone(), FILTER.to_owned())));
     }

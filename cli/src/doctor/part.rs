@@ -8,6 +8,9 @@ pub(crate) const CONTROL_PLANE: &str = "wakegate-control-plane";
 /// The same of the other.
 pub(crate) const SCALER: &str = "wakegate-scaler";
 
+/// Where KEDA is, unless its owner says otherwise: what its cluster-wide authentications name is looked for there.
+pub(crate) const KEDA: &str = "keda";
+
 const NAME: &str = "app.kubernetes.io/name";
 
 /// The Deployments of both.

@@ -6,11 +6,9 @@ use crate::doctor::{
         AUTOSCALER, CLUSTER_TRIGGER_AUTHENTICATION, Object, Objects, SCALED_OBJECT, SECRET,
         TRIGGER_AUTHENTICATION, list_at, text_at,
     },
+    part::KEDA,
     rules::scaling::{NO_AUTHENTICATION, NO_SECRET, NOT_READY, TWO_SCALERS},
 };
-
-/// Where KEDA is, unless its owner says otherwise: what its cluster-wide authentications name is looked for there.
-const KEDA: &str = "keda";
 
 /// The parts of metadata by which a trigger names what the scaler counts.
 const NAMED_BY: [&str; 8] = [
