@@ -88,13 +88,11 @@ fn read_route(
     }
     for (n, asked) in route.r#match.iter().enumerate() {
         let field = format!("{field}.match[{n}]");
-        let own = self::gateways(reader.id(), &asked.gateways);
-        if !asked.gateways.is_empty() && own.is_disjoint(gateways) {
-            continue;
-        }
-        match matching::read(asked, hosts) {
+        match matching::of_gateways(asked, |names| self::gateways(reader.id(), names), gateways)
+            .and_then(|()| matching::read(asked, hosts))
+        {
             Ok(read) => reader.route((&format!("{at}/{n}"), &field), read, &backends),
-            Err(Skipped::OfMesh) => {}
+            Err(Skipped::OfOthers) => {}
             Err(Skipped::Refused(inner, reason)) => {
                 let reason = format!("{reason}; the match is passed over");
                 reader.find(&format!("{field}.{inner}"), reason);

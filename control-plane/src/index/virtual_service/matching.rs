@@ -1,5 +1,7 @@
 //! A match of a `VirtualService`, in the words of the table.
 
+use std::collections::BTreeSet;
+
 use wakegate_core::{HeaderMatch, HostMatch, PathMatch, QueryMatch, Regex, ValueMatch};
 
 use crate::index::{
@@ -8,19 +10,40 @@ use crate::index::{
 };
 use crate::object::{StringMatch, VirtualMatch};
 
+/// What cannot be said in the table, and the way out of it.
+const UNTOLD: &str = "requests are not told apart by it: let them have a host, a path, a method or a header of their own";
+const ONLY_EXACT: &str = "only `exact` is supported: write a match for each value";
+
 /// A match that makes no route.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Skipped {
-    /// It is for sidecars alone.
-    OfMesh,
+    /// It is for sidecars alone, or for gateways that its object does not name.
+    OfOthers,
     /// A field that cannot be used, and why.
     Refused(String, String),
+}
+
+/// Whether a match is for all gateways of its object, of which some may be named again.
+pub(super) fn of_gateways(
+    asked: &VirtualMatch,
+    full: impl Fn(&[String]) -> BTreeSet<String>,
+    all: &BTreeSet<String>,
+) -> Result<(), Skipped> {
+    let own = full(&asked.gateways);
+    if asked.gateways.is_empty() || own.is_superset(all) {
+        Ok(())
+    } else if own.is_disjoint(all) {
+        Err(Skipped::OfOthers)
+    } else {
+        let why = "it is for some of the object's gateways alone: give these a VirtualService of their own";
+        Err(refused("gateways", why))
+    }
 }
 
 /// What a match asks for, on these hosts.
 pub(super) fn read(asked: &VirtualMatch, hosts: &[HostMatch]) -> Result<Match, Skipped> {
     if !asked.source_labels.is_empty() || asked.source_namespace.is_some() {
-        return Err(Skipped::OfMesh);
+        return Err(Skipped::OfOthers);
     }
     for (field, is_there) in [
         ("scheme", asked.scheme.is_some()),
@@ -29,7 +52,7 @@ pub(super) fn read(asked: &VirtualMatch, hosts: &[HostMatch]) -> Result<Match, S
         ("withoutHeaders", !asked.without_headers.is_empty()),
     ] {
         if is_there {
-            return Err(refused(field, "it is not supported"));
+            return Err(refused(field, UNTOLD));
         }
     }
     let path = path(asked.uri.as_ref(), asked.ignore_uri_case);
@@ -43,7 +66,7 @@ pub(super) fn read(asked: &VirtualMatch, hosts: &[HostMatch]) -> Result<Match, S
             exact: Some(method),
             ..
         }) => read.method = Some(method.clone()),
-        Some(_) => return Err(refused("method", "only exact is supported")),
+        Some(_) => return Err(refused("method", ONLY_EXACT)),
     }
     for (name, value) in &asked.headers {
         let value = self::value(value).map_err(|why| refused(&format!("headers[{name}]"), why))?;
@@ -52,10 +75,7 @@ pub(super) fn read(asked: &VirtualMatch, hosts: &[HostMatch]) -> Result<Match, S
     }
     for (name, value) in &asked.query_params {
         let Some(value) = value.exact.clone() else {
-            return Err(refused(
-                &format!("queryParams[{name}]"),
-                "only exact is supported",
-            ));
+            return Err(refused(&format!("queryParams[{name}]"), ONLY_EXACT));
         };
         let name = name.clone();
         read.query.push(QueryMatch { name, value });
