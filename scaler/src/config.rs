@@ -10,7 +10,7 @@ use wakegate_runtime::{LogArgs, StreamArgs, TlsSetting, listen::is_host_and_port
 /// Adds up what all Wakegate filters see, and answers KEDA as an external scaler
 ///
 /// A ScaledObject reaches it with a trigger of type external-push whose metadata has scalerAddress and
-/// one of workload, service, httpRoute, grpcRoute, ingress, wakePolicy, interceptorRoute,
+/// one of workload, service, httpRoute, grpcRoute, ingress, virtualService, wakePolicy, interceptorRoute,
 /// httpScaledObject.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "wakegate-scaler", version)]

@@ -15,6 +15,10 @@ use crate::object::ObjectId;
 /// When a status that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// The same when somebody wrote in between, or when the watch told of a version before the last that was written here: it
+/// tells of the newest at any moment. Once; then it takes its time as with all else.
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// The writes of one sort of status.
 #[derive(Debug)]
 pub(super) struct StatusWrites {
@@ -22,6 +26,8 @@ pub(super) struct StatusWrites {
     metrics: WriterMetrics,
     /// What could not be written, and from when on it is tried again.
     failed: BTreeMap<ObjectId, Instant>,
+    /// Of which a write was a conflict of late, and when.
+    conflicted: BTreeMap<ObjectId, Instant>,
 }
 
 impl StatusWrites {
@@ -30,6 +36,7 @@ impl StatusWrites {
             what,
             metrics,
             failed: BTreeMap::new(),
+            conflicted: BTreeMap::new(),
         }
     }
 
@@ -50,6 +57,7 @@ impl StatusWrites {
     pub(super) fn begin_round(&mut self) {
         let now = Instant::now();
         self.failed.retain(|_, at| *at > now);
+        self.conflicted.retain(|_, at| *at + 2 * RETRY > now);
     }
 
     /// Whether an object rests before its next try.
@@ -63,15 +71,51 @@ impl StatusWrites {
             .as_ref()
             .map_or_else(Unwritten::outcome, |_| WriteOutcome::Done);
         self.metrics.wrote(self.what, outcome);
-        match result {
-            Ok(written) => return Some(written),
-            // The watch tells how it is now.
-            Err(Unwritten::Conflict(_) | Unwritten::Absent) => {}
-            Err(Unwritten::Refused(error) | Unwritten::Failed(error)) => {
-                tracing::warn!(object = %id, error, "status not written, trying again");
+        let error = match result {
+            Ok(written) => {
+                self.conflicted.remove(id);
+                return Some(written);
             }
-        }
-        self.failed.insert(id.clone(), Instant::now() + RETRY);
+            Err(error) => error,
+        };
+        let now = Instant::now();
+        let wait = match error {
+            Unwritten::Conflict(_) if self.conflicted.insert(id.clone(), now).is_none() => AGAIN,
+            Unwritten::Conflict(_) | Unwritten::Absent => RETRY,
+            Unwritten::Refused(error) | Unwritten::Failed(error) => {
+                tracing::warn!(object = %id, error, "status not written, trying again");
+                RETRY
+            }
+        };
+        self.failed.insert(id.clone(), now + wait);
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::object::Kind;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_conflict_is_tried_again_soon_and_the_next_in_time() {
+        let metrics = WriterMetrics::register(&mut Registry::default());
+        let mut writes = StatusWrites::new(Written::WakePolicyStatus, metrics);
+        let id = ObjectId::new(Kind::WakePolicy, "shop", "web");
+        let mut wait_after = |result: Result<(), Unwritten>| {
+            writes.failed.clear();
+            writes.settle(&id, result);
+            let at = writes.retry_at();
+            at.map(|at| at.saturating_duration_since(Instant::now()))
+        };
+        let conflict = || Err(Unwritten::Conflict(String::new()));
+        for _ in 0..2 {
+            assert_eq!(wait_after(conflict()), Some(AGAIN));
+            assert_eq!(wait_after(conflict()), Some(RETRY));
+            assert_eq!(wait_after(Err(Unwritten::Absent)), Some(RETRY));
+            assert_eq!(wait_after(Ok(())), None);
+        }
     }
 }

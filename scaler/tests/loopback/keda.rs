@@ -102,7 +102,7 @@ async fn a_name_that_is_unknown_is_answered_with_those_that_are() {
     );
     refused(keda.get_metric_spec(wrong).await, Code::NotFound, text);
     let text = "the trigger's metadata names no workload: give one of workload, service, \
-                httpRoute, grpcRoute, ingress, wakePolicy, interceptorRoute, httpScaledObject";
+                httpRoute, grpcRoute, ingress, virtualService, wakePolicy, interceptorRoute, httpScaledObject";
     refused(
         bench.scaler.is_active(&[]).await,
         Code::InvalidArgument,

@@ -74,7 +74,7 @@ fn a_trigger_finds_its_workload_by_any_alias_in_its_namespace() {
         &[("pollingInterval", "15")],
         Err(
             "the trigger's metadata names no workload: give one of workload, service, httpRoute, \
-             grpcRoute, ingress, wakePolicy, interceptorRoute, httpScaledObject",
+             grpcRoute, ingress, virtualService, wakePolicy, interceptorRoute, httpScaledObject",
         ),
     );
 }
