@@ -34,7 +34,8 @@ app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
 
 {{/*
 The objects of a file below deploy/, where `kubectl apply` finds them as well, for this release: its namespace in place of
-`wakegate`, KEDA's in place of `keda`, cert-manager's in place of `cert-manager`, and its labels. With .namespace all are put there, with .kind there are those alone.
+`wakegate`, KEDA's in place of `keda`, cert-manager's in place of `cert-manager`, and its labels. With .namespace all are
+put there, with .kind there are those alone.
 (dict "top" $ "file" "deploy/base/x.yaml" "namespace" "" "annotations" (dict) "kind" "")
 */}}
 {{- define "wakegate.deploy" -}}
