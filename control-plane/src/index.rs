@@ -1,7 +1,7 @@
 //! Observed objects in, table out: a fold that holds no client and knows no time.
 //!
 //! ```text
-//! Gateway, ReferenceGrant
+//! Gateway, ListenerSet, ReferenceGrant
 //!        │ lets through
 //! HTTPRoute, GRPCRoute, Ingress, VirtualService ─► RouteObject ─► routes ─► those without targets where others have targets
 //!                           │ names
@@ -233,6 +233,7 @@ impl Index {
                 self.mark_followers(id, dirty);
             }
             Kind::Gateway
+            | Kind::ListenerSet
             | Kind::GatewayClass
             | Kind::Namespace
             | Kind::ConfigMap
@@ -282,10 +283,12 @@ impl Index {
     fn check(&mut self, id: &ObjectId) {
         let findings = match self.objects.get(id) {
             Some(Object::Gateway(object)) => gateway::findings(id, object, &self.serving),
+            Some(Object::ListenerSet(object)) => gateway::wrong(id, &object.spec.listeners),
             Some(Object::ReferenceGrant(object)) => grant::findings(id, object),
             _ => Vec::new(),
         };
-        if matches!(id.kind, Kind::Gateway | Kind::ReferenceGrant) {
+        let kinds = [Kind::Gateway, Kind::ListenerSet, Kind::ReferenceGrant];
+        if kinds.contains(&id.kind) {
             self.table.set_findings(&id.to_string(), &findings);
         }
     }
@@ -334,7 +337,8 @@ impl Index {
             | Object::AddOn(_)
             | Object::ConfigMap(_)
             | Object::Routing(_)
-            | Object::VirtualService(_) => return,
+            | Object::VirtualService(_)
+            | Object::ListenerSet(_) => return,
         };
         let workload = WorkloadId {
             namespace: Arc::clone(&id.namespace),

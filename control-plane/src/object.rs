@@ -1,10 +1,12 @@
 //! What was observed: the objects that the index reads, and their names.
 
+mod listener_set;
 mod routing;
 mod virtual_service;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+pub use self::listener_set::ListenerSetObject;
 pub use self::routing::{PolicyTarget, RoutingObject};
 pub use self::virtual_service::{
     Destination, StringMatch, VirtualMatch, VirtualRoute, VirtualServiceObject,
@@ -34,6 +36,8 @@ pub enum Object {
     GrpcRoute(Box<GrpcRoute>),
     /// What HTTPRoutes and GRPCRoutes are attached to.
     Gateway(Box<Gateway>),
+    /// More listeners of a Gateway.
+    ListenerSet(Box<ListenerSetObject>),
     /// Who serves a Gateway.
     GatewayClass(Box<GatewayClass>),
     /// Who may refer into a namespace.
@@ -161,6 +165,8 @@ pub enum Kind {
     BackendTrafficPolicy,
     /// `networking.istio.io/v1`.
     VirtualService,
+    /// `gateway.networking.k8s.io/v1`.
+    ListenerSet,
 }
 
 /// Kind, namespace and name: `Service shop/web`.
@@ -219,7 +225,7 @@ pub struct Finding {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Service,
         Self::EndpointSlice,
         Self::HttpRoute,
@@ -240,6 +246,7 @@ impl Kind {
         Self::EnvoyProxy,
         Self::BackendTrafficPolicy,
         Self::VirtualService,
+        Self::ListenerSet,
     ];
 
     /// As it stands in a manifest.
@@ -265,6 +272,7 @@ impl Kind {
             Self::EnvoyProxy => "EnvoyProxy",
             Self::BackendTrafficPolicy => "BackendTrafficPolicy",
             Self::VirtualService => "VirtualService",
+            Self::ListenerSet => "ListenerSet",
         }
     }
 
@@ -291,6 +299,7 @@ impl Kind {
             Self::EnvoyProxy => "envoyproxies",
             Self::BackendTrafficPolicy => "backendtrafficpolicies",
             Self::VirtualService => "virtualservices",
+            Self::ListenerSet => "listenersets",
         }
     }
 
@@ -310,7 +319,8 @@ impl Kind {
             | Self::GrpcRoute
             | Self::Gateway
             | Self::GatewayClass
-            | Self::ReferenceGrant => "gateway.networking.k8s.io/v1",
+            | Self::ReferenceGrant
+            | Self::ListenerSet => "gateway.networking.k8s.io/v1",
             Self::Ingress => "networking.k8s.io/v1",
             Self::Deployment | Self::StatefulSet => "apps/v1",
             Self::ScaledObject => "keda.sh/v1alpha1",
@@ -393,6 +403,7 @@ impl Object {
             Self::HttpRoute(object) => &object.metadata,
             Self::GrpcRoute(object) => &object.metadata,
             Self::Gateway(object) => &object.metadata,
+            Self::ListenerSet(object) => &object.metadata,
             Self::GatewayClass(object) => &object.metadata,
             Self::ReferenceGrant(object) => &object.metadata,
             Self::Namespace(object) => &object.metadata,

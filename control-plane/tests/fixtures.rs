@@ -434,6 +434,7 @@ fn where_envoy_gateway_would_lose_what_is_held_it_is_said() {
         "bad-endpoint",
         "bad-policy",
         "bad-replaced",
+        "bad-set",
     ];
     assert_eq!(
         routes,

@@ -12,6 +12,7 @@ mod reach;
 mod routes;
 mod scaling;
 mod timeouts;
+mod virtual_services;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -57,6 +58,7 @@ pub(crate) fn check(objects: &Objects, unread: Vec<Unread>, now: i64) -> Report 
     let mut found = Found::default();
     routes::check(&context, &mut found);
     ingress::check(&context, &mut found);
+    virtual_services::check(&context, &mut found);
     envoy_gateway::check(&context, &mut found);
     timeouts::check(&context, &mut found);
     modules::check(&context, &mut found);

@@ -8,7 +8,7 @@ use wakegate_api::{GoDuration, Settings, annotations::PREFIX, parse_duration};
 use super::{
     objects::{
         GATEWAY, GRPC_ROUTE, HTTP_ROUTE, HTTP_SCALED_OBJECT, INGRESS, INTERCEPTOR_ROUTE,
-        LISTENER_SET, Object, Objects, SERVICE, WAKE_POLICY, list_at, text_at,
+        LISTENER_SET, Object, Objects, SERVICE, VIRTUAL_SERVICE, WAKE_POLICY, list_at, text_at,
     },
     policy::Scope,
 };
@@ -48,7 +48,7 @@ pub(crate) struct Parent<'a> {
 /// All of them: by an annotation of their own or of a Service that they lead to, by a WakePolicy, or by an object of the
 /// KEDA HTTP add-on for their Service.
 pub(crate) fn routes(objects: &Objects) -> Vec<Route<'_>> {
-    let kinds = [HTTP_ROUTE, GRPC_ROUTE, INGRESS];
+    let kinds = [HTTP_ROUTE, GRPC_ROUTE, INGRESS, VIRTUAL_SERVICE];
     let all = kinds.into_iter().flat_map(|kind| objects.all(kind));
     all.filter_map(|object| Route::of(objects, object))
         .collect()
@@ -193,6 +193,11 @@ fn services(route: &Object) -> BTreeSet<(String, String)> {
         let backends = paths.filter_map(|path| path.pointer("/backend"));
         services.extend(backends.filter_map(|it| of_ingress(route, it)));
     }
+    for rule in route.list("/spec/http") {
+        let hosts = list_at(rule, "/route").iter();
+        let hosts = hosts.filter_map(|it| text_at(it, "/destination/host"));
+        services.extend(hosts.filter_map(|host| of_istio(route, host)));
+    }
     let default = route.at("/spec/defaultBackend");
     services.extend(default.and_then(|it| of_ingress(route, it)));
     services
@@ -201,6 +206,17 @@ fn services(route: &Object) -> BTreeSet<(String, String)> {
 fn of_ingress(route: &Object, backend: &Value) -> Option<(String, String)> {
     let name = text_at(backend, "/service/name")?;
     Some((route.id.namespace.clone(), name.to_owned()))
+}
+
+/// A name without dots is in the route's namespace, `name.namespace.svc…` in that one; all else is outside.
+fn of_istio(route: &Object, host: &str) -> Option<(String, String)> {
+    let mut parts = host.split('.');
+    let name = parts.next()?.to_owned();
+    match (parts.next(), parts.next()) {
+        (None, _) => Some((route.id.namespace.clone(), name)),
+        (Some(namespace), Some("svc")) => Some((namespace.to_owned(), name)),
+        (Some(_), _) => None,
+    }
 }
 
 /// The objects of the KEDA HTTP add-on for one of these Services.

@@ -29,7 +29,7 @@ impl Gateways<'_> {
         parent: &ParentRef<'_>,
         follows: &mut BTreeSet<ObjectId>,
     ) -> bool {
-        let Some(id) = parent.gateway(route) else {
+        let Some(id) = self.gateway(route, parent) else {
             return false;
         };
         let Some(Object::Gateway(gateway)) = self.objects.get(&id) else {

@@ -48,9 +48,8 @@ pub(super) fn places(
     let mut refused = Vec::new();
     for (at, parent) in parents.iter().enumerate() {
         match gateways.take(id, parent, &hosts, reader.follows()) {
-            Ok(more) => {
-                let gateway = parent.gateway(id).map(|gateway| text(&gateway));
-                let gateway = gateway.unwrap_or_default();
+            Ok((gateway, more)) => {
+                let gateway = text(&gateway);
                 match taken.get_mut(&gateway) {
                     Some(hosts) => hosts::add(hosts, more),
                     None => drop(taken.insert(gateway, more)),

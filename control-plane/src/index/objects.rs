@@ -271,7 +271,8 @@ impl Objects {
             | Object::AddOn(_)
             | Object::ConfigMap(_)
             | Object::Routing(_)
-            | Object::VirtualService(_) => {}
+            | Object::VirtualService(_)
+            | Object::ListenerSet(_) => {}
         }
     }
 }

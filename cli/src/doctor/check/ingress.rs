@@ -133,7 +133,7 @@ fn not_at_istio(context: &Context<'_>, ingress: &Object, class: Option<&str>) ->
 
 /// Whether it may be in the pods of Istio's ingress gateway. Which these are its owner says in the mesh's settings,
 /// and by default a label; without labels it is for all pods of the namespace.
-fn reaches(objects: &Objects, attachment: &Attachment<'_>) -> bool {
+pub(super) fn reaches(objects: &Objects, attachment: &Attachment<'_>) -> bool {
     let Some(labels) = attachment.selector() else {
         return true;
     };

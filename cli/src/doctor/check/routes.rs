@@ -9,14 +9,14 @@ use crate::doctor::{
     attachment::By,
     gateway::{Controller, controller},
     objects::{
-        EXTENSION_POLICY, GATEWAY, GRPC_ROUTE, HTTP_ROUTE, INGRESS, LISTENER_SET, SERVICE,
+        EXTENSION_POLICY, GATEWAY, GRPC_ROUTE, HTTP_ROUTE, INGRESS, SERVICE, VIRTUAL_SERVICE,
         WASM_PLUGIN,
     },
     policy::sections,
     route::{Parent, Route},
     rules::routes::{
-        ANNOTATION, ATTACHED_TWICE, ATTACHMENT_NOT_SEEN, BY_LISTENER_SET, LONG_HOLD, NO_CONFIG,
-        NO_PARENT, NOT_ATTACHED,
+        ANNOTATION, ATTACHED_TWICE, ATTACHMENT_NOT_SEEN, LONG_HOLD, NO_CONFIG, NO_PARENT,
+        NOT_ATTACHED,
     },
 };
 
@@ -49,16 +49,6 @@ fn is_attached(context: &Context<'_>, route: &Route<'_>, parent: &Parent<'_>, fo
         }
         return;
     };
-    // With another parent of the same hosts, what comes by the set is held as well.
-    let is_alone = route
-        .parents
-        .iter()
-        .all(|it| it.resource == LISTENER_SET || it.set.is_some());
-    if let Some(set) = parent.set.filter(|_| is_alone) {
-        let facts = [("set", &*set.id.to_string()), ("gateway", &*name(gateway))];
-        let finding = BY_LISTENER_SET.at("spec.parentRefs", &facts);
-        found.say(&route.object.id, finding);
-    }
     let mut of_route = context.attachments.iter();
     let is_own = of_route.any(|it| !sections(it.object, route.object).is_empty());
     if is_own || context.attached(gateway).next().is_some() {
@@ -89,7 +79,7 @@ fn is_attached(context: &Context<'_>, route: &Route<'_>, parent: &Parent<'_>, fo
 }
 
 fn annotations(context: &Context<'_>, found: &mut Found) {
-    let kinds = [HTTP_ROUTE, GRPC_ROUTE, INGRESS, SERVICE];
+    let kinds = [HTTP_ROUTE, GRPC_ROUTE, INGRESS, VIRTUAL_SERVICE, SERVICE];
     let all = kinds.into_iter().flat_map(|kind| context.objects.all(kind));
     for object in all {
         let (_, errors) = Settings::parse(object.annotations());

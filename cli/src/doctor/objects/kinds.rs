@@ -67,6 +67,8 @@ kinds! {
     SECURITY_POLICY = kind(ENVOY_GATEWAY, "SecurityPolicy", "securitypolicies", V1ALPHA1);
     WASM_PLUGIN = kind("extensions.istio.io", "WasmPlugin", "wasmplugins", V1ALPHA1);
     ENVOY_FILTER = kind("networking.istio.io", "EnvoyFilter", "envoyfilters", &["v1alpha3"]);
+    VIRTUAL_SERVICE =
+        kind("networking.istio.io", "VirtualService", "virtualservices", &["v1", "v1beta1", "v1alpha3"]);
     DESTINATION_RULE =
         kind("networking.istio.io", "DestinationRule", "destinationrules", &["v1", "v1beta1", "v1alpha3"]);
     CONFIG_MAP = kind("", "ConfigMap", "configmaps", V1);

@@ -9,9 +9,6 @@ rules! {
     NO_PARENT = Error "gateway-missing" at "spec.parentRefs[]":
         "there is no <gateway>: no Envoy has the route" =>
         "name one that is there";
-    BY_LISTENER_SET = Error "listener-set" at "spec.parentRefs[]":
-        "the control plane does not read ListenerSets: what comes by <set> is neither held nor counted" =>
-        "name the listener of Gateway <gateway> itself as a parent as well, with these hosts";
     INGRESS_NOT_ENVOY = Error "ingress-class-without-envoy" at "spec.ingressClassName":
         "its class <class> is that of <controller>, which is no Envoy: the filter is not in its way, and requests at zero \
          fail and wake nothing" =>
@@ -23,6 +20,13 @@ rules! {
     INGRESS_NOT_SEEN = Note "ingress-not-seen" at "spec.ingressClassName":
         "whether the filter is in the way of the class <class> cannot be seen: <why>" =>
         "";
+    OF_MESH = Error "virtual-service-of-mesh" at "spec.gateways":
+        "it names no gateway but the mesh, whose sidecars have no filter: nothing is held" =>
+        "name an ingress gateway that has the filter, or take the annotations of Wakegate away";
+    VIRTUAL_SERVICE_NOT_ATTACHED = Error "virtual-service-not-attached" at "spec.gateways":
+        "nothing puts the filter into the Envoys of an ingress gateway of Istio's: requests at zero get a 503, and wake \
+         nothing" =>
+        "attach it to the gateway's pods by their labels: a WasmPlugin in their namespace";
     ATTACHMENT_NOT_SEEN = Note "attachment-not-seen" at "spec.parentRefs[]":
         "whether the filter is in the Envoys of Gateway <gateway> cannot be seen: neither Envoy Gateway nor Istio runs \
          them" =>

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gateway_api::apis::standard::gateways::{
-    Gateway, GatewayListeners, GatewayListenersAllowedRoutesNamespacesFrom as From,
+    GatewayListeners, GatewayListenersAllowedRoutesNamespacesFrom as From,
     GatewayListenersAllowedRoutesNamespacesSelector as Selector,
 };
 use wakegate_core::HostMatch;
@@ -121,13 +121,12 @@ impl Refused {
     /// What a route reads of it, with the fix.
     pub(super) fn text(
         self,
-        id: &ObjectId,
-        gateway: &Gateway,
+        (id, listeners): (&ObjectId, &[GatewayListeners]),
         route: &ObjectId,
         parent: &ParentRef<'_>,
     ) -> String {
         let kind = route.kind.as_str();
-        let listeners = gateway.spec.listeners.iter();
+        let listeners = listeners.iter();
         match self {
             Self::NoListener => {
                 let section = parent.section_name.map(|name| format!(" named {name}"));

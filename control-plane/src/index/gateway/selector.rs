@@ -3,9 +3,24 @@
 use std::collections::BTreeMap;
 
 use gateway_api::apis::standard::gateways::{
+    GatewayAllowedListenersNamespacesSelector as OfListeners,
     GatewayListenersAllowedRoutesNamespacesSelector as Selector,
     GatewayListenersAllowedRoutesNamespacesSelectorMatchExpressions as Expression,
 };
+
+/// The choice of a Gateway for ListenerSets, which has the fields of its choice for routes.
+pub(super) fn of_listeners(selector: &OfListeners) -> Selector {
+    let expressions = selector.match_expressions.iter().flatten();
+    let expressions = expressions.map(|it| Expression {
+        key: it.key.clone(),
+        operator: it.operator.clone(),
+        values: it.values.clone(),
+    });
+    Selector {
+        match_labels: selector.match_labels.clone(),
+        match_expressions: Some(expressions.collect()),
+    }
+}
 
 /// Whether labels are among those that are chosen. A choice that is wrong chooses nothing.
 pub(super) fn matches(selector: &Selector, labels: &BTreeMap<String, String>) -> bool {

@@ -189,6 +189,7 @@ pub(in crate::source) fn typed(kind: Kind, value: Value) -> Result<Object, Refus
             add_on(metadata, spec.read())?
         }
         Kind::EnvoyProxy | Kind::BackendTrafficPolicy => Object::Routing(field_by_field(value)?),
+        Kind::ListenerSet => Object::ListenerSet(field_by_field(value)?),
         Kind::VirtualService => Object::VirtualService(field_by_field(value)?),
         Kind::ConfigMap => {
             let ConfigMap { metadata, data, .. } = field_by_field(value)?;

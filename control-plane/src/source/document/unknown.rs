@@ -39,7 +39,8 @@ pub(super) fn fields(kind: Kind, value: &Value) -> Vec<UnknownField> {
         | Kind::ConfigMap
         | Kind::EnvoyProxy
         | Kind::BackendTrafficPolicy
-        | Kind::VirtualService => return Vec::new(),
+        | Kind::VirtualService
+        | Kind::ListenerSet => return Vec::new(),
     };
     known.unknown_in(value)
 }

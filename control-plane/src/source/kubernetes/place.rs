@@ -73,7 +73,8 @@ impl Place {
             | Kind::HttpScaledObject
             | Kind::EnvoyProxy
             | Kind::BackendTrafficPolicy
-            | Kind::VirtualService => true,
+            | Kind::VirtualService
+            | Kind::ListenerSet => true,
             Kind::Service
             | Kind::EndpointSlice
             | Kind::Namespace

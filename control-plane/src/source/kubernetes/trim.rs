@@ -118,6 +118,7 @@ pub(super) fn content(kind: Kind, mut content: Value) -> Value {
         Kind::HttpRoute
         | Kind::GrpcRoute
         | Kind::Gateway
+        | Kind::ListenerSet
         | Kind::GatewayClass
         | Kind::ReferenceGrant
         | Kind::Ingress
@@ -155,7 +156,8 @@ fn has_labels(kind: Kind) -> bool {
         | Kind::InterceptorRoute
         | Kind::EnvoyProxy
         | Kind::BackendTrafficPolicy
-        | Kind::VirtualService => false,
+        | Kind::VirtualService
+        | Kind::ListenerSet => false,
     }
 }
 
