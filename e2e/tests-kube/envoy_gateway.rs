@@ -26,7 +26,7 @@ use crate::module_image::push;
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../envoy-config/envoy-gateway");
 /// What the Envoys and the Service of the Gateway carry.
 const OF_GATEWAY: &str = "gateway.envoyproxy.io/owning-gateway-name=edge";
-/// For an Envoy to start and to fetch the module.
+/// For an Envoy to start and to fetch the module, and for what has to be looked at when the workload is asleep.
 const STARTED: Duration = Duration::from_mins(2);
 const N_HELD: usize = 20;
 
@@ -214,7 +214,7 @@ async fn without_routing_by_service(attached: &Attached, namespace: &Namespace) 
         is_asleep(namespace).await?;
         Ok(answer.status)
     };
-    eventually_is(SOON, "the answer at zero", 503, look).await?;
+    eventually_is(STARTED, "the answer at zero", 503, look).await?;
     let said = doctor(&attached.installed.cluster).await?;
     said.is(2, &["routing-type HTTPRoute/shop"])?;
     let reasons = [

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::client::connect;
 pub use self::reach::Reach;
+pub(crate) use self::watch::WATCH_SECS;
 
 use self::{
     gathered::Gathered,

@@ -16,7 +16,10 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::object::{Kind, ObjectId};
+use crate::{
+    object::{Kind, ObjectId},
+    source::kubernetes::WATCH_SECS,
+};
 
 /// A watched copy of `K`s, each kept as `T`.
 pub(super) struct Mirror<K, T> {
@@ -52,6 +55,9 @@ where
         config: &watcher::Config,
         trim: fn(K) -> Option<T>,
     ) -> Self {
+        // The client cuts what is silent for longer than the source's watches last. After a cut it is waited, longer each
+        // time, and a kind that seldom changes would be seen late.
+        let config = config.clone().timeout(WATCH_SECS);
         let (mut events, mut sources) = (SelectAll::new(), Vec::new());
         for (source, (namespace, api)) in apis.into_iter().enumerate() {
             let stream = watcher(api, config.clone()).default_backoff();
@@ -202,5 +208,56 @@ where
         } else if !std::mem::replace(&mut self.is_absent, true) {
             tracing::info!(kind, "kind is not installed, waiting for it");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::{Request, Response};
+    use kube::client::{Body, Client};
+    use tokio::sync::mpsc;
+    use tower::service_fn;
+    use wakegate_api::WakePolicy;
+
+    use super::*;
+
+    /// What is silent for ten seconds longer than the source's watches last is cut by the client.
+    #[tokio::test]
+    async fn its_watches_end_before_they_are_cut() {
+        let (asked, mut asks) = mpsc::channel(8);
+        let service = service_fn(move |request: Request<Body>| {
+            let asked = asked.clone();
+            async move {
+                let uri = request.uri().to_string();
+                let is_watch = uri.contains("watch=true");
+                asked.send(uri).await.unwrap();
+                if is_watch {
+                    std::future::pending::<()>().await;
+                }
+                let list = r#"{"metadata":{"resourceVersion":"1"},"items":[]}"#;
+                Ok::<_, Infallible>(Response::new(Body::from(list.as_bytes().to_vec())))
+            }
+        });
+        let api: Api<WakePolicy> = Api::all(Client::new(service, "default"));
+        let config = watcher::Config::default();
+        let mut mirror = Mirror::new(Kind::WakePolicy, vec![(None, api)], &config, |_| Some(()));
+        mirror.changed().await;
+        assert!(mirror.is_synced());
+        let watched = async {
+            loop {
+                let uri = asks.recv().await.unwrap();
+                if uri.contains("watch=true") {
+                    return uri;
+                }
+            }
+        };
+        let uri = tokio::select! {
+            () = mirror.changed() => panic!("nothing changed"),
+            uri = watched => uri,
+        };
+        let timeout = format!("timeoutSeconds={WATCH_SECS}");
+        assert!(uri.contains(&timeout), "{uri}");
     }
 }

@@ -7,13 +7,13 @@ use wakegate_e2e::eventually_is;
 use wakegate_e2e::kube::Namespace;
 use wakegate_e2e::kube::objects::{deployment, http_route, list};
 
-use super::{Attached, N_HELD};
+use super::{Attached, N_HELD, STARTED};
 use crate::cycle::was_held;
 use crate::doctor::doctor;
 use crate::installed::{SOON, ask, is_asleep};
 
 /// Longer than Envoy Gateway takes for a change.
-const SLOW_START: &str = "--start-delay-ms=5000";
+const SLOW_START: &str = "--start-delay-ms=15000";
 
 /// Another route comes and goes while requests are held, which has Envoy Gateway write everything anew: all are answered.
 pub(super) async fn reconciled_while_held(
@@ -68,7 +68,7 @@ pub(super) async fn a_policy_of_a_route_replaces_ours(
         is_asleep(namespace).await?;
         Ok(ask(attached.address).await?.status)
     };
-    eventually_is(SOON, "the answer at zero", 503, look).await?;
+    eventually_is(STARTED, "the answer at zero", 503, look).await?;
     let said = doctor(&attached.installed.cluster).await?;
     said.is(2, &["policy-replaces-filter EnvoyExtensionPolicy/theirs"])?;
     let theirs = ["delete", "envoyextensionpolicy/theirs"];
@@ -77,5 +77,5 @@ pub(super) async fn a_policy_of_a_route_replaces_ours(
         is_asleep(namespace).await?;
         Ok(ask(attached.address).await?.status)
     };
-    eventually_is(SOON, "held again", 200, look).await
+    eventually_is(STARTED, "held again", 200, look).await
 }

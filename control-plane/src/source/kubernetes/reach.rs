@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Names in what an operator is told; there may be a kind in each of many namespaces.
-const MAX_NAMES: usize = 20;
+const MAX_NAMES: usize = 24;
 
 /// What is out of reach. A clone is a handle to the same.
 #[derive(Clone, Debug, Default)]
@@ -204,7 +204,7 @@ mod tests {
         }
         let overdue = lost.overdue(now + PATIENCE).unwrap();
         assert!(
-            overdue.text.ends_with("118, 119 and 10 more"),
+            overdue.text.ends_with("122, 123 and 6 more"),
             "{}",
             overdue.text
         );

@@ -15,7 +15,7 @@ use crate::backoff::{Backoff, jittered};
 
 /// After so long the server ends a watch, and the next one goes on where it ended. Shorter than usual: a
 /// server that is gone without a word, with its host, is noticed at the latest soon after.
-pub(super) const WATCH_SECS: u32 = 60;
+pub(crate) const WATCH_SECS: u32 = 60;
 
 /// Objects of one page of a list.
 const PAGE: u32 = 500;
