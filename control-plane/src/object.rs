@@ -6,11 +6,6 @@ mod virtual_service;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-pub use self::listener_set::ListenerSetObject;
-pub use self::routing::{PolicyTarget, RoutingObject};
-pub use self::virtual_service::{
-    Destination, StringMatch, VirtualMatch, VirtualRoute, VirtualServiceObject,
-};
 use gateway_api::apis::standard::{
     gatewayclasses::GatewayClass, gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute,
     referencegrants::ReferenceGrant,
@@ -20,8 +15,15 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::core::ApiResource;
-
 use wakegate_api::{ScaledObject, http_add_on::Reading, wake_policy::Rules};
+
+pub use self::{
+    listener_set::ListenerSetObject,
+    routing::{PolicyTarget, RoutingObject},
+    virtual_service::{
+        Destination, Said, StringMatch, VirtualMatch, VirtualRoute, VirtualServiceObject,
+    },
+};
 
 /// An object of a kind that the index reads.
 #[derive(Clone, Debug, PartialEq)]
@@ -352,10 +354,13 @@ impl Kind {
 
     /// An older version with the same fields, which is read as well.
     pub fn older_api_version(self) -> Option<&'static str> {
-        let of_istio = || (self == Self::VirtualService).then_some("networking.istio.io/v1beta1");
-        let of_gateway_api = self == Self::ReferenceGrant;
-        let of_gateway_api = of_gateway_api.then_some("gateway.networking.k8s.io/v1beta1");
-        of_gateway_api.or_else(of_istio)
+        if self == Self::ReferenceGrant {
+            Some("gateway.networking.k8s.io/v1beta1")
+        } else if self == Self::VirtualService {
+            Some("networking.istio.io/v1beta1")
+        } else {
+            None
+        }
     }
 
     /// Whether its objects belong to the whole cluster and have no namespace.

@@ -22,14 +22,7 @@ const APPLY: [&str; 5] = [
 
 /// A cluster that knows all kinds, with nothing that looks at their objects.
 async fn cluster() -> Result<Cluster> {
-    let cluster = Cluster::start(ClusterOptions {
-        keda: false,
-        gateway_api: false,
-        http_add_on: false,
-        node: false,
-        wakegate: false,
-    })
-    .await?;
+    let cluster = Cluster::start(ClusterOptions::BARE).await?;
     cluster.apply_crds(Crds::CertManager).await?;
     cluster.apply_crds(Crds::PrometheusOperator).await?;
     cluster.install_keda_crds().await?;

@@ -241,14 +241,7 @@ async fn of_a_healthy_installation_nothing_is_said_and_each_fault_is_found() -> 
 
 #[tokio::test]
 async fn of_a_cluster_without_anything_what_is_missing_is_said() -> Result<()> {
-    let nothing = ClusterOptions {
-        keda: false,
-        gateway_api: false,
-        http_add_on: false,
-        node: false,
-        wakegate: false,
-    };
-    let cluster = Cluster::start(nothing).await?;
+    let cluster = Cluster::start(ClusterOptions::BARE).await?;
     let said = doctor(&cluster).await?;
     let missing = [
         "keda-missing",

@@ -15,14 +15,7 @@ const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../envoy-config/istio"
 
 #[tokio::test]
 async fn the_api_server_takes_the_manifests_of_istio() -> Result<()> {
-    let cluster = Cluster::start(ClusterOptions {
-        keda: false,
-        gateway_api: false,
-        http_add_on: false,
-        node: false,
-        wakegate: false,
-    })
-    .await?;
+    let cluster = Cluster::start(ClusterOptions::BARE).await?;
     cluster.apply_crds(Crds::Istio).await?;
     cluster
         .kubectl(&["create", "namespace", "istio-ingress"], None)

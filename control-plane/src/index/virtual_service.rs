@@ -88,9 +88,9 @@ fn read_route(
     }
     for (n, asked) in route.r#match.iter().enumerate() {
         let field = format!("{field}.match[{n}]");
-        match matching::of_gateways(asked, |names| self::gateways(reader.id(), names), gateways)
-            .and_then(|()| matching::read(asked, hosts))
-        {
+        let own = self::gateways(reader.id(), &asked.gateways);
+        let is_for_all = matching::of_gateways(asked, &own, gateways);
+        match is_for_all.and_then(|()| matching::read(asked, hosts)) {
             Ok(read) => reader.route((&format!("{at}/{n}"), &field), read, &backends),
             Err(Skipped::OfOthers) => {}
             Err(Skipped::Refused(inner, reason)) => {

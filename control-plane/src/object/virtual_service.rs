@@ -83,6 +83,32 @@ pub struct StringMatch {
     pub regex: Option<String>,
 }
 
+/// What a [`StringMatch`] says; of several the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// The whole value.
+    Exact(&'a str),
+    /// What it begins with.
+    Prefix(&'a str),
+    /// A pattern for the whole value.
+    Regex(&'a str),
+    /// Nothing of the value.
+    Nothing,
+}
+
+impl StringMatch {
+    /// What it says.
+    pub fn said(&self) -> Said<'_> {
+        let exact = self.exact.as_deref().map(Said::Exact);
+        let prefix = || self.prefix.as_deref().map(Said::Prefix);
+        let regex = || self.regex.as_deref().map(Said::Regex);
+        exact
+            .or_else(prefix)
+            .or_else(regex)
+            .unwrap_or(Said::Nothing)
+    }
+}
+
 /// A backend.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]

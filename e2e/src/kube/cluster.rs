@@ -54,6 +54,17 @@ pub struct ClusterOptions {
     pub wakegate: bool,
 }
 
+impl ClusterOptions {
+    /// An API server, for objects that nobody looks at.
+    pub const BARE: Self = Self {
+        keda: false,
+        gateway_api: false,
+        http_add_on: false,
+        node: false,
+        wakegate: false,
+    };
+}
+
 impl Default for ClusterOptions {
     fn default() -> Self {
         Self {

@@ -99,17 +99,28 @@ fn server<'a>(objects: &'a Objects, class: Option<&str>) -> Server<'a> {
     }
 }
 
+/// The attachments for pods of Istio's ingress gateways. One by targets is for Gateways of the Gateway API, whose pods serve
+/// neither Ingresses nor VirtualServices.
+pub(super) fn at_ingress_gateways<'a>(
+    context: &'a Context<'_>,
+) -> impl Iterator<Item = &'a Attachment<'a>> {
+    context.attachments.iter().filter(|it| {
+        it.by != By::ExtensionPolicy && it.target_refs().is_empty() && reaches(context.objects, it)
+    })
+}
+
+/// Whether all attachments by Istio are here.
+pub(super) fn sees_attachments(objects: &Objects) -> bool {
+    objects.is_whole() && objects.lists(WASM_PLUGIN) && objects.lists(ENVOY_FILTER)
+}
+
 /// What to do where no attachment is for Istio's ingress gateway and this class.
 fn not_at_istio(context: &Context<'_>, ingress: &Object, class: Option<&str>) -> Option<String> {
-    // One by targets is for Gateways of the Gateway API, whose pods serve no Ingress.
-    let mut here = context.attachments.iter().filter(|it| {
-        it.by != By::ExtensionPolicy && it.target_refs().is_empty() && reaches(context.objects, it)
-    });
+    let mut here = at_ingress_gateways(context);
     let objects = context.objects;
     match here.next() {
         None => {
-            let is_seen =
-                objects.is_whole() && objects.lists(WASM_PLUGIN) && objects.lists(ENVOY_FILTER);
+            let is_seen = sees_attachments(objects);
             // Files that have the class have what belongs to it.
             let is_file = !objects.is_cluster()
                 && class.is_some_and(|it| objects.get(INGRESS_CLASS, "", it).is_some());
@@ -133,7 +144,7 @@ fn not_at_istio(context: &Context<'_>, ingress: &Object, class: Option<&str>) ->
 
 /// Whether it may be in the pods of Istio's ingress gateway. Which these are its owner says in the mesh's settings,
 /// and by default a label; without labels it is for all pods of the namespace.
-pub(super) fn reaches(objects: &Objects, attachment: &Attachment<'_>) -> bool {
+fn reaches(objects: &Objects, attachment: &Attachment<'_>) -> bool {
     let Some(labels) = attachment.selector() else {
         return true;
     };

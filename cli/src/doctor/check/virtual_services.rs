@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
-use super::{Context, Found, ingress::reaches};
+use super::{
+    Context, Found,
+    ingress::{at_ingress_gateways, sees_attachments},
+};
 use crate::doctor::{
-    attachment::By,
-    objects::{ENVOY_FILTER, VIRTUAL_SERVICE, WASM_PLUGIN},
+    objects::VIRTUAL_SERVICE,
     rules::routes::{OF_MESH, VIRTUAL_SERVICE_NOT_ATTACHED},
 };
 
@@ -13,13 +15,8 @@ use crate::doctor::{
 const MESH: &str = "mesh";
 
 pub(super) fn check(context: &Context<'_>, found: &mut Found) {
-    let objects = context.objects;
-    let mut attachments = context.attachments.iter();
-    // One by targets is for Gateways of the Gateway API, which no VirtualService names.
-    let is_attached = attachments.any(|it| {
-        it.by != By::ExtensionPolicy && it.target_refs().is_empty() && reaches(objects, it)
-    });
-    let is_seen = objects.is_whole() && objects.lists(WASM_PLUGIN) && objects.lists(ENVOY_FILTER);
+    let is_attached = at_ingress_gateways(context).next().is_some();
+    let is_seen = sees_attachments(context.objects);
     let routes = context.routes.iter().map(|it| it.object);
     for service in routes.filter(|it| it.id.kind == VIRTUAL_SERVICE.kind) {
         let gateways = service.list("/spec/gateways").iter();

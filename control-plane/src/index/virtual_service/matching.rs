@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use wakegate_core::{HeaderMatch, HostMatch, PathMatch, QueryMatch, Regex, ValueMatch};
+use wakegate_core::{HeaderMatch, HostMatch, PathMatch, QueryMatch, ValueMatch};
 
 use crate::index::{
     gateway_route,
     route_object::{self, Match},
 };
-use crate::object::{StringMatch, VirtualMatch};
+use crate::object::{Said, StringMatch, VirtualMatch};
 
 /// What cannot be said in the table, and the way out of it.
 const UNTOLD: &str = "requests are not told apart by it: let them have a host, a path, a method or a header of their own";
@@ -23,13 +23,12 @@ pub(super) enum Skipped {
     Refused(String, String),
 }
 
-/// Whether a match is for all gateways of its object, of which some may be named again.
+/// Whether a match is for all gateways of its object, of which `own` are those that it names again.
 pub(super) fn of_gateways(
     asked: &VirtualMatch,
-    full: impl Fn(&[String]) -> BTreeSet<String>,
+    own: &BTreeSet<String>,
     all: &BTreeSet<String>,
 ) -> Result<(), Skipped> {
-    let own = full(&asked.gateways);
     if asked.gateways.is_empty() || own.is_superset(all) {
         Ok(())
     } else if own.is_disjoint(all) {
@@ -60,13 +59,12 @@ pub(super) fn read(asked: &VirtualMatch, hosts: &[HostMatch]) -> Result<Match, S
         listed: true,
         ..Match::of(hosts, path.map_err(|why| refused("uri", why))?)
     };
-    match &asked.method {
+    match asked.method.as_ref().map(StringMatch::said) {
         None => {}
-        Some(StringMatch {
-            exact: Some(method),
-            ..
-        }) => read.method = Some(method.clone()),
-        Some(_) => return Err(refused("method", ONLY_EXACT)),
+        Some(Said::Exact(method)) => read.method = Some(method.to_owned()),
+        Some(Said::Prefix(_) | Said::Regex(_) | Said::Nothing) => {
+            return Err(refused("method", ONLY_EXACT));
+        }
     }
     for (name, value) in &asked.headers {
         let value = self::value(value).map_err(|why| refused(&format!("headers[{name}]"), why))?;
@@ -74,10 +72,10 @@ pub(super) fn read(asked: &VirtualMatch, hosts: &[HostMatch]) -> Result<Match, S
         read.headers.push(HeaderMatch { name, value });
     }
     for (name, value) in &asked.query_params {
-        let Some(value) = value.exact.clone() else {
+        let Said::Exact(value) = value.said() else {
             return Err(refused(&format!("queryParams[{name}]"), ONLY_EXACT));
         };
-        let name = name.clone();
+        let (name, value) = (name.clone(), value.to_owned());
         read.query.push(QueryMatch { name, value });
     }
     Ok(read)
@@ -90,26 +88,14 @@ fn refused(field: &str, why: impl Into<String>) -> Skipped {
 /// Istio's prefixes are of bytes, and not of segments.
 fn path(uri: Option<&StringMatch>, ignores_case: bool) -> Result<PathMatch, String> {
     let case = if ignores_case { "(?i)" } else { "" };
-    match uri {
-        None => Ok(route_object::prefix("/")),
-        Some(StringMatch {
-            exact: Some(path), ..
-        }) if ignores_case => regex(&format!("{case}{}", escaped(path))),
-        Some(StringMatch {
-            exact: Some(path), ..
-        }) => Ok(PathMatch::Exact(path.clone())),
-        Some(StringMatch {
-            prefix: Some(path), ..
-        }) if path == "/" => Ok(route_object::prefix(path)),
-        Some(StringMatch {
-            prefix: Some(path), ..
-        }) => regex(&format!("{case}{}.*", escaped(path))),
+    match uri.map(StringMatch::said) {
+        None | Some(Said::Prefix("/")) => Ok(route_object::prefix("/")),
+        Some(Said::Exact(path)) if ignores_case => regex(&format!("{case}{}", escaped(path))),
+        Some(Said::Exact(path)) => Ok(PathMatch::Exact(path.to_owned())),
+        Some(Said::Prefix(path)) => regex(&format!("{case}{}.*", escaped(path))),
         // The case is ignored of exact paths and prefixes alone.
-        Some(StringMatch {
-            regex: Some(pattern),
-            ..
-        }) => regex(pattern),
-        Some(_) => Err("it says none of exact, prefix and regex".to_owned()),
+        Some(Said::Regex(pattern)) => regex(pattern),
+        Some(Said::Nothing) => Err("it says none of exact, prefix and regex".to_owned()),
     }
 }
 
@@ -118,23 +104,12 @@ fn regex(pattern: &str) -> Result<PathMatch, String> {
 }
 
 fn value(asked: &StringMatch) -> Result<ValueMatch, String> {
-    let regex = |pattern: &str| -> Result<ValueMatch, String> {
-        let pattern: Regex = gateway_route::regex(pattern)?;
-        Ok(ValueMatch::Regex(pattern))
-    };
-    match asked {
-        StringMatch {
-            exact: Some(value), ..
-        } => Ok(ValueMatch::Exact(value.clone())),
-        StringMatch {
-            prefix: Some(value),
-            ..
-        } => regex(&format!("{}.*", escaped(value))),
-        StringMatch {
-            regex: Some(pattern),
-            ..
-        } => regex(pattern),
-        StringMatch { .. } => Ok(ValueMatch::Present),
+    let regex = |pattern: &str| gateway_route::regex(pattern).map(ValueMatch::Regex);
+    match asked.said() {
+        Said::Exact(value) => Ok(ValueMatch::Exact(value.to_owned())),
+        Said::Prefix(value) => regex(&format!("{}.*", escaped(value))),
+        Said::Regex(pattern) => regex(pattern),
+        Said::Nothing => Ok(ValueMatch::Present),
     }
 }
 
@@ -155,6 +130,8 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wakegate_core::Regex;
+
     use super::*;
 
     fn prefix(text: &str) -> StringMatch {
